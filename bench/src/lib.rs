@@ -1,0 +1,1 @@
+//! Criterion benches, load scenarios and peer comparisons.

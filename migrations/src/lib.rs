@@ -1,0 +1,1 @@
+//! The migration sets and the engine that applies them.

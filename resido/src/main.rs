@@ -1,0 +1,2 @@
+//! The resido command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Tenants, users, memberships, tokens and audit.

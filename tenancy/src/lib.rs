@@ -1,0 +1,1 @@
+//! Which tenant a call belongs to, and SQL that sees only that tenant's schema.

@@ -1,0 +1,1 @@
+//! End-to-end promises, each against a real database and real sockets.

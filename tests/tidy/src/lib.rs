@@ -1,0 +1,1 @@
+//! The style rules, kept as tests.
