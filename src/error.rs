@@ -1,0 +1,209 @@
+//! One error model for the whole product.
+//!
+//! Each crate has an error type of its own; what a client may learn of it goes
+//! through [`Failure`]: a [`Kind`] out of a closed set, a `reason` that has a
+//! page in `docs/errors/`, and a public message. Everything else in an error is
+//! for the logs alone.
+
+use std::{borrow::Cow, error::Error, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// `domain` of every `google.rpc.ErrorInfo` we make.
+pub const DOMAIN: &str = "resido";
+
+/// What sort of failure it is: the closed set that maps to gRPC and HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The request cannot be understood or breaks a rule by itself.
+    InvalidArgument,
+    /// No credential, or not a good one.
+    Unauthenticated,
+    /// The caller may not do this.
+    PermissionDenied,
+    /// What the request names does not exist, or not for this caller.
+    NotFound,
+    /// It exists already.
+    AlreadyExists,
+    /// The state of the system forbids it.
+    FailedPrecondition,
+    /// Something changed meanwhile; reading again and retrying may help.
+    Aborted,
+    /// A limit is used up.
+    ResourceExhausted,
+    /// There is no such method.
+    Unimplemented,
+    /// Cannot be served at present; retrying may help.
+    Unavailable,
+    /// The time was not enough.
+    DeadlineExceeded,
+    /// The caller went away.
+    Cancelled,
+    /// A fault of ours.
+    Internal,
+    /// It is not known whether the change took place.
+    Unknown,
+}
+
+impl Kind {
+    /// Returns the gRPC code.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::InvalidArgument => Code::InvalidArgument,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::PermissionDenied => Code::PermissionDenied,
+            Self::NotFound => Code::NotFound,
+            Self::AlreadyExists => Code::AlreadyExists,
+            Self::FailedPrecondition => Code::FailedPrecondition,
+            Self::Aborted => Code::Aborted,
+            Self::ResourceExhausted => Code::ResourceExhausted,
+            Self::Unimplemented => Code::Unimplemented,
+            Self::Unavailable => Code::Unavailable,
+            Self::DeadlineExceeded => Code::DeadlineExceeded,
+            Self::Cancelled => Code::Cancelled,
+            Self::Internal => Code::Internal,
+            Self::Unknown => Code::Unknown,
+        }
+    }
+
+    /// Whether a person of ours must hear of it: the fault is not the caller's.
+    #[must_use]
+    pub const fn is_fault(self) -> bool {
+        matches!(self, Self::Internal | Self::Unknown)
+    }
+}
+
+/// A field of a request that breaks a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the field as the proto spells it, such as `property.display_name`.
+    pub field: Cow<'static, str>,
+    /// What is wrong, for a person.
+    pub description: Cow<'static, str>,
+}
+
+impl Violation {
+    /// Says what is wrong with a field.
+    pub fn new(
+        field: impl Into<Cow<'static, str>>,
+        description: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            field: field.into(),
+            description: description.into(),
+        }
+    }
+}
+
+/// An error that a client may meet.
+pub trait Failure: Error {
+    /// Returns what sort of failure it is.
+    fn kind(&self) -> Kind;
+
+    /// Returns the reason, in `SCREAMING_SNAKE` case; `docs/errors/` has a page
+    /// for each.
+    fn reason(&self) -> &'static str;
+
+    /// Returns the only text that a client sees: no SQL, no names of files or
+    /// hosts, nothing secret.
+    fn public_message(&self) -> Cow<'_, str>;
+
+    /// Returns after how long a retry may help, if it may at all.
+    fn retry_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Returns the fields that break a rule, all of them at once.
+    fn violations(&self) -> &[Violation] {
+        &[]
+    }
+
+    /// Returns further facts for programs, as `google.rpc.ErrorInfo.metadata`.
+    fn metadata(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+/// Turns a failure into the status a client receives, with `ErrorInfo` and, as
+/// far as it has them, `BadRequest` and `RetryInfo` in its details.
+#[must_use]
+pub fn to_status(failure: &dyn Failure) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(
+        failure.reason(),
+        DOMAIN,
+        failure
+            .metadata()
+            .into_iter()
+            .collect::<std::collections::HashMap<_, _>>(),
+    );
+    for violation in failure.violations() {
+        details.add_bad_request_violation(
+            violation.field.clone().into_owned(),
+            violation.description.clone().into_owned(),
+        );
+    }
+    if let Some(delay) = failure.retry_after() {
+        details.set_retry_info(Some(delay));
+    }
+    Status::with_error_details(
+        failure.kind().code(),
+        failure.public_message().into_owned(),
+        details,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the row of table secret was locked")]
+    struct Busy(Vec<Violation>);
+
+    impl Failure for Busy {
+        fn kind(&self) -> Kind {
+            Kind::Unavailable
+        }
+        fn reason(&self) -> &'static str {
+            "BUSY"
+        }
+        fn public_message(&self) -> Cow<'_, str> {
+            "try again".into()
+        }
+        fn retry_after(&self) -> Option<Duration> {
+            Some(Duration::from_secs(2))
+        }
+        fn violations(&self) -> &[Violation] {
+            &self.0
+        }
+        fn metadata(&self) -> Vec<(String, String)> {
+            vec![("state".into(), "locked".into())]
+        }
+    }
+
+    #[test]
+    fn a_client_sees_the_public_side_alone() {
+        let status = to_status(&Busy(vec![Violation::new("a.b", "is required")]));
+        assert_eq!(status.code(), Code::Unavailable);
+        assert_eq!(status.message(), "try again");
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("BUSY", "resido")
+        );
+        assert_eq!(info.metadata["state"], "locked");
+        assert_eq!(
+            details.retry_info().unwrap().retry_delay,
+            Some(Duration::from_secs(2))
+        );
+        assert_eq!(
+            details.bad_request().unwrap().field_violations[0].field,
+            "a.b"
+        );
+        assert!(!format!("{status:?}").contains("secret"));
+    }
+}
