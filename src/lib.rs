@@ -10,6 +10,8 @@ mod generated;
 pub mod headers;
 pub mod identity;
 pub mod ids;
+pub mod page;
+pub mod validate;
 
 pub use generated::{google, housing, identity as identity_api, options, tenancy};
 
