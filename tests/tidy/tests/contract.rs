@@ -51,7 +51,6 @@ fn everything_in_our_protos_has_a_comment() {
             let named = match *path.as_slice() {
                 [4..=6, _] | [6, _, 2, _] | [5, _, 2, _] => true,
                 [4, .., 2 | 3 | 4 | 8, _] => path.len() % 2 == 0,
-                [4, _, 4, _, 2, _] => true,
                 _ => false,
             };
             let comment = location
