@@ -7,6 +7,8 @@
 //!
 //! *Source*: AIP-158.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
@@ -27,6 +29,30 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Returns the place behind a row; the time is cut to microseconds, the
+    /// precision of the database.
+    #[must_use]
+    pub fn behind(created: SystemTime, id: Uuid) -> Self {
+        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        let created_micros = match created.duration_since(UNIX_EPOCH) {
+            Ok(after) => micros(after),
+            Err(before) => -micros(before.duration()),
+        };
+        Self { created_micros, id }
+    }
+
+    /// Returns the creation time of the last row shown.
+    #[must_use]
+    pub fn created(&self) -> SystemTime {
+        let distance = Duration::from_micros(self.created_micros.unsigned_abs());
+        let moment = if self.created_micros < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        };
+        moment.unwrap_or(UNIX_EPOCH)
+    }
+
     /// Writes the cursor as a page token.
     #[must_use]
     pub fn to_token(self) -> String {
