@@ -1,0 +1,5 @@
+//! Log lines.
+
+mod json;
+
+pub(crate) use json::JsonLines;
