@@ -5,6 +5,7 @@
 //! headers, who a caller is, and the kinds of errors. Every other crate depends
 //! on this one; it does no I/O and keeps no state.
 
+pub mod deadline;
 pub mod error;
 mod generated;
 pub mod headers;

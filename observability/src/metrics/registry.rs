@@ -273,7 +273,23 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_table_is_registered() {
-        let text = Metrics::default().render();
+        let metrics = Metrics::default();
+        drop(metrics.in_flight("s", "m", None));
+        metrics.request(&Outcome {
+            service: "s",
+            method: "m",
+            protocol: Protocol::Rest,
+            code: 0,
+            tenant: None,
+            duration: Duration::ZERO,
+        });
+        metrics.directory_tenants(1);
+        metrics.watch_connected(true);
+        metrics.pool("app", 2, 1);
+        metrics.transaction("app");
+        metrics.discarded("app", Discard::Unfinished);
+        metrics.context_refused("housing");
+        let text = metrics.render();
         for info in table::METRICS {
             let name = info.name.strip_suffix("_total").unwrap_or(info.name);
             assert!(

@@ -1,0 +1,323 @@
+//! What a gateway knows of all tenants: a snapshot that changes replace.
+//!
+//! It holds no SQL and asks nobody. Whoever keeps it up to date calls
+//! [`Directory::replace_all`] and [`Directory::apply`]; whoever reads it sees one
+//! consistent state. Older news never undoes newer ones: each entry has an
+//! epoch.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use resido_proto::{
+    ids::{TenantId, UserId},
+    tenancy::v1 as proto,
+};
+
+use crate::tenant::{Slug, State};
+
+/// What a gateway knows of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The tenant.
+    pub id: TenantId,
+    /// Its slug at present.
+    pub slug: Slug,
+    /// Registered domains, in lower case.
+    pub domains: Vec<String>,
+    /// What it may do at present.
+    pub state: State,
+    /// Grows with every change.
+    pub epoch: i64,
+    /// The plan.
+    pub plan: String,
+    /// The database that holds it.
+    pub placement: String,
+    /// Version of its schema.
+    pub schema_version: i64,
+    /// Whether writes are refused.
+    pub read_only: bool,
+}
+
+/// A message about a tenant cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the {0} of a tenant cannot be read")]
+pub struct InvalidEntry(&'static str);
+
+impl TryFrom<proto::TenantRoute> for Entry {
+    type Error = InvalidEntry;
+
+    fn try_from(route: proto::TenantRoute) -> Result<Self, InvalidEntry> {
+        let state = State::try_from(route.state()).map_err(|_| InvalidEntry("state"))?;
+        Ok(Self {
+            id: route.id.parse().map_err(|_| InvalidEntry("id"))?,
+            slug: route.slug.parse().map_err(|_| InvalidEntry("slug"))?,
+            domains: route.domains,
+            state,
+            epoch: route.epoch,
+            plan: route.plan,
+            placement: route.placement,
+            schema_version: route.schema_version,
+            read_only: route.read_only,
+        })
+    }
+}
+
+impl From<&Entry> for proto::TenantRoute {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            id: entry.id.to_string(),
+            slug: entry.slug.to_string(),
+            domains: entry.domains.clone(),
+            state: proto::tenant::State::from(entry.state).into(),
+            epoch: entry.epoch,
+            plan: entry.plan.clone(),
+            placement: entry.placement.clone(),
+            schema_version: entry.schema_version,
+            read_only: entry.read_only,
+        }
+    }
+}
+
+/// The least epoch that the tokens of one membership must carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MembershipEpoch {
+    /// Whose membership.
+    pub user: UserId,
+    /// In which tenant.
+    pub tenant: TenantId,
+    /// The least epoch.
+    pub epoch: i64,
+}
+
+/// All tenants a gateway knows; clones share one state.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    state: Arc<RwLock<Snapshot>>,
+}
+
+#[derive(Debug, Default)]
+struct Snapshot {
+    /// Whether a whole state has come yet.
+    ready: bool,
+    by_id: HashMap<TenantId, Arc<Entry>>,
+    by_slug: HashMap<Slug, TenantId>,
+    by_domain: HashMap<String, TenantId>,
+    memberships: HashMap<(UserId, TenantId), i64>,
+}
+
+impl Directory {
+    /// Returns a directory that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a whole state has come yet.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.read().ready
+    }
+
+    /// Returns how many tenants are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.read().by_id.len()
+    }
+
+    /// Whether no tenant is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Finds a tenant by id.
+    #[must_use]
+    pub fn by_id(&self, id: TenantId) -> Option<Arc<Entry>> {
+        self.read().by_id.get(&id).cloned()
+    }
+
+    /// Finds a tenant by its present slug.
+    #[must_use]
+    pub fn by_slug(&self, slug: &Slug) -> Option<Arc<Entry>> {
+        let state = self.read();
+        state
+            .by_slug
+            .get(slug)
+            .and_then(|id| state.by_id.get(id))
+            .cloned()
+    }
+
+    /// Finds a tenant by a registered domain, in any case.
+    #[must_use]
+    pub fn by_domain(&self, domain: &str) -> Option<Arc<Entry>> {
+        let state = self.read();
+        let id = state.by_domain.get(&domain.to_ascii_lowercase())?;
+        state.by_id.get(id).cloned()
+    }
+
+    /// Returns the least epoch that tokens of a membership must carry; zero if
+    /// nothing is known of it.
+    #[must_use]
+    pub fn membership_epoch(&self, user: UserId, tenant: TenantId) -> i64 {
+        self.read()
+            .memberships
+            .get(&(user, tenant))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Takes over a whole state; what it does not name is gone.
+    pub fn replace_all(&self, entries: Vec<Entry>, memberships: Vec<MembershipEpoch>) {
+        let mut fresh = Snapshot {
+            ready: true,
+            ..Snapshot::default()
+        };
+        entries.into_iter().for_each(|entry| fresh.insert(entry));
+        for m in memberships {
+            fresh.memberships.insert((m.user, m.tenant), m.epoch);
+        }
+        *self.write() = fresh;
+    }
+
+    /// Takes over one tenant as it is now, unless something newer is known. A
+    /// tenant that is purged is forgotten.
+    pub fn apply(&self, entry: Entry) {
+        let mut state = self.write();
+        if state
+            .by_id
+            .get(&entry.id)
+            .is_some_and(|known| known.epoch > entry.epoch)
+        {
+            return;
+        }
+        state.remove(entry.id);
+        if entry.state != State::Purged {
+            state.insert(entry);
+        }
+    }
+
+    /// Raises the least epoch of a membership.
+    pub fn apply_membership(&self, membership: MembershipEpoch) {
+        let mut state = self.write();
+        let key = (membership.user, membership.tenant);
+        let epoch = state.memberships.entry(key).or_default();
+        *epoch = membership.epoch.max(*epoch);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Snapshot> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Snapshot> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Snapshot {
+    fn insert(&mut self, entry: Entry) {
+        self.by_slug.insert(entry.slug.clone(), entry.id);
+        for domain in &entry.domains {
+            self.by_domain.insert(domain.to_ascii_lowercase(), entry.id);
+        }
+        self.by_id.insert(entry.id, Arc::new(entry));
+    }
+
+    fn remove(&mut self, id: TenantId) {
+        let Some(old) = self.by_id.remove(&id) else {
+            return;
+        };
+        // Only what still points here: another may have the slug by now.
+        if self.by_slug.get(&old.slug) == Some(&id) {
+            self.by_slug.remove(&old.slug);
+        }
+        for domain in &old.domains {
+            let domain = domain.to_ascii_lowercase();
+            if self.by_domain.get(&domain) == Some(&id) {
+                self.by_domain.remove(&domain);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: TenantId, slug: &str, epoch: i64) -> Entry {
+        Entry {
+            id,
+            slug: slug.parse().unwrap(),
+            domains: vec![format!("{slug}.Example")],
+            state: State::Active,
+            epoch,
+            plan: "free".into(),
+            placement: "main".into(),
+            schema_version: 1,
+            read_only: false,
+        }
+    }
+
+    #[test]
+    fn an_entry_survives_the_wire() {
+        let sent = entry(TenantId::new(), "acme", 3);
+        assert_eq!(Entry::try_from(proto::TenantRoute::from(&sent)), Ok(sent));
+        assert!(Entry::try_from(proto::TenantRoute::default()).is_err());
+    }
+
+    #[test]
+    fn older_news_never_undoes_newer() {
+        let directory = Directory::new();
+        let id = TenantId::new();
+        directory.apply(entry(id, "new-name", 5));
+        directory.apply(entry(id, "old-name", 4));
+        assert_eq!(directory.by_id(id).unwrap().slug.as_str(), "new-name");
+        assert!(directory.by_slug(&"old-name".parse().unwrap()).is_none());
+        assert!(directory.by_domain("NEW-NAME.example").is_some());
+    }
+
+    #[test]
+    fn a_slug_that_moved_stays_with_its_new_tenant() {
+        let directory = Directory::new();
+        let (first, second) = (TenantId::new(), TenantId::new());
+        directory.apply(entry(first, "acme", 1));
+        directory.apply(entry(second, "acme", 1));
+        directory.apply(entry(first, "renamed", 2));
+        assert_eq!(
+            directory.by_slug(&"acme".parse().unwrap()).unwrap().id,
+            second
+        );
+    }
+
+    #[test]
+    fn a_whole_state_forgets_what_it_does_not_name() {
+        let directory = Directory::new();
+        assert!(!directory.is_ready());
+        let (gone, kept) = (TenantId::new(), TenantId::new());
+        directory.apply(entry(gone, "gone", 9));
+        directory.replace_all(vec![entry(kept, "kept", 1)], Vec::new());
+        assert!(directory.is_ready());
+        assert!(directory.by_id(gone).is_none());
+        assert_eq!(directory.len(), 1);
+        directory.apply(Entry {
+            state: State::Purged,
+            ..entry(kept, "kept", 2)
+        });
+        assert!(directory.is_empty());
+    }
+
+    #[test]
+    fn membership_epochs_only_rise() {
+        let directory = Directory::new();
+        let (user, tenant) = (UserId::new(), TenantId::new());
+        for (epoch, least) in [(2, 2), (1, 2), (3, 3)] {
+            directory.apply_membership(MembershipEpoch {
+                user,
+                tenant,
+                epoch,
+            });
+            assert_eq!(directory.membership_epoch(user, tenant), least);
+        }
+    }
+}
