@@ -135,6 +135,12 @@ pub struct PublicTx {
 transaction_calls!(PublicTx);
 
 impl PublicTx {
+    /// Returns the name of the database, which role names begin with.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     /// Runs the text of a migration file, or validated DDL of the migration
     /// engine. Everything else binds its values.
     ///

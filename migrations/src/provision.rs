@@ -1,0 +1,180 @@
+//! Makes a tenant's schema, roles and tables, within its caller's transaction.
+
+use resido_proto::ids::TenantId;
+use resido_tenancy::{
+    db::{PublicTx, params},
+    tenant::{RoleNames, SchemaName, quote_identifier},
+};
+
+use crate::{Error, Sets, run::apply};
+
+/// First key of every advisory lock of a tenant; the second is its number.
+pub(crate) const TENANT_LOCKS: i32 = 0x5265_7301;
+/// Key pair of the lock on the control plane's own tables.
+pub(crate) const PUBLIC_LOCK: (i32, i32) = (0x5265_7302, 0);
+
+const LOCK: &str = "select pg_try_advisory_xact_lock($1, $2) as locked";
+const VERSION: &str = "select current_setting('server_version_num')::int4 as version";
+const KNOWN: &str = "select 1 from pg_roles where rolname = $1";
+const FENCE: &str = "insert into _tenant (tenant_id, epoch, mode, schema_version)
+    values ($1, $2, 'rw', 0)";
+const SET_FENCE: &str = "update _tenant set epoch = $1, mode = $2";
+
+/// What `_tenant` and `_migrations` are; the same in every schema.
+const TABLES: &str = "
+    create table _tenant (
+        one            boolean primary key default true check (one),
+        tenant_id      uuid not null,
+        epoch          bigint not null,
+        mode           text not null check (mode in ('rw', 'ro', 'closed', 'moved')),
+        schema_version bigint not null
+    );
+    create table _migrations (
+        version     bigint primary key,
+        name        text not null,
+        checksum    bytea not null,
+        applied_at  timestamptz not null default now(),
+        ms          integer not null,
+        run_id      uuid,
+        app_version text not null
+    );";
+
+/// A tenant whose schema is to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewTenant {
+    /// The tenant.
+    pub id: TenantId,
+    /// Its number among advisory locks.
+    pub lock_no: i32,
+    /// Its epoch, which the fence starts at.
+    pub epoch: i64,
+}
+
+/// What the fence of a schema lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fence {
+    /// Reads and writes.
+    ReadWrite,
+    /// Reads.
+    ReadOnly,
+    /// Nothing.
+    Closed,
+}
+
+/// Makes the roles, the schema and its tables, and returns the version it has.
+///
+/// Everything happens in the caller's transaction, which goes on as the control
+/// plane; undone with it, nothing is left.
+///
+/// # Errors
+/// [`Error::Locked`] if another process works on the tenant, [`Error::Failed`] if
+/// a migration fails, [`Error::Database`] for anything else.
+pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result<i64, Error> {
+    lock(tx, TENANT_LOCKS, tenant.lock_no).await?;
+    let roles = RoleNames::of(tx.database(), tenant.id);
+    let schema = SchemaName::of(tenant.id).quoted();
+    let (owner, runtime) = (
+        quote_identifier(&roles.owner)?,
+        quote_identifier(&roles.runtime)?,
+    );
+    for role in [&roles.owner, &roles.runtime] {
+        if tx.query_opt(KNOWN, params![role.as_str()]).await?.is_none() {
+            script(
+                tx,
+                &format!("create role {} nologin", quote_identifier(role)?),
+            )
+            .await?;
+        }
+    }
+    let control = quote_identifier(&format!("{}_control", tx.database()))?;
+    let app = quote_identifier(&format!("{}_app", tx.database()))?;
+    let version: i32 = column(&tx.query_one(VERSION, params![]).await?, "version")?;
+    // Since 16 a membership says itself whether it is inherited; before, `app`
+    // is a role that inherits nothing.
+    let (full, switch) = if version >= 160_000 {
+        (
+            " with inherit true, set true",
+            " with inherit false, set true",
+        )
+    } else {
+        ("", "")
+    };
+    script(
+        tx,
+        &format!(
+            "grant {owner} to {control}{full};
+             grant {runtime} to {app}{switch};
+             create schema {schema} authorization {owner};"
+        ),
+    )
+    .await?;
+    tx.enter_tenant(tenant.id).await?;
+    script(tx, TABLES).await?;
+    tx.execute(FENCE, params![tenant.id.as_uuid(), tenant.epoch])
+        .await?;
+    // Rights on what migrations make come with it: granting on all tables of a
+    // schema costs a walk over the tables of all tenants.
+    script(
+        tx,
+        &format!(
+            "grant usage on schema {schema} to {runtime};
+             grant select on _tenant to {runtime};
+             alter default privileges in schema {schema}
+                 grant select, insert, update, delete on tables to {runtime};
+             alter default privileges in schema {schema}
+                 grant usage, select on sequences to {runtime};"
+        ),
+    )
+    .await?;
+    for migration in &sets.tenant.migrations {
+        apply(tx, migration).await?;
+    }
+    tx.leave_tenant().await?;
+    Ok(sets.tenant.latest())
+}
+
+/// Sets what the tenant's schema lets through, and the least epoch of contexts.
+///
+/// # Errors
+/// [`Error::Database`], also if the tenant has no schema.
+pub async fn set_fence(
+    tx: &PublicTx,
+    tenant: TenantId,
+    epoch: i64,
+    fence: Fence,
+) -> Result<(), Error> {
+    let mode = match fence {
+        Fence::ReadWrite => "rw",
+        Fence::ReadOnly => "ro",
+        Fence::Closed => "closed",
+    };
+    tx.enter_tenant(tenant).await?;
+    tx.execute(SET_FENCE, params![epoch, mode]).await?;
+    Ok(tx.leave_tenant().await?)
+}
+
+/// Takes an advisory lock until the transaction ends, without waiting.
+pub(crate) async fn lock(tx: &PublicTx, class: i32, number: i32) -> Result<(), Error> {
+    let row = tx.query_one(LOCK, params![class, number]).await?;
+    if column(&row, "locked")? {
+        Ok(())
+    } else {
+        Err(Error::Locked)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "DDL takes no parameters; every name is quoted"
+)]
+pub(crate) async fn script(tx: &PublicTx, sql: &str) -> Result<(), Error> {
+    Ok(tx.run_script(sql).await?)
+}
+
+pub(crate) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
+    row: &'a resido_tenancy::db::Row,
+    name: &str,
+) -> Result<T, Error> {
+    row.try_get(name)
+        .map_err(|error| Error::Database(error.into()))
+}
