@@ -1,0 +1,5 @@
+//! Properties: buildings, or groups of buildings at one address.
+
+pub(crate) mod model;
+pub(crate) mod service;
+mod store;
