@@ -1,0 +1,121 @@
+//! Settings of the control plane.
+
+use std::time::Duration;
+
+use resido_proto::identity::ACCESS_ISSUER;
+use serde::Deserialize;
+
+/// What can be set of the control plane; every field has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `iss` of access tokens; default `resido`.
+    pub issuer: String,
+    /// Life of an access token, in seconds, 60 to 3600; default 900.
+    pub access_token_seconds: u32,
+    /// Password hashes computed at once, 1 to 1024; default the number of cores.
+    /// Each takes 19 MiB of memory.
+    pub max_hashes: u16,
+    /// Calls that wait for a password hash at most, 0 to 65535; default 64.
+    /// Further ones are refused.
+    pub max_waiting_hashes: u16,
+    /// Tenants provisioned at once, 1 to 1024; default 4.
+    pub max_provisioning: u16,
+    /// Tenants that wait to be provisioned at most, 0 to 65535; default 64.
+    /// Further ones are refused.
+    pub max_waiting_provisioning: u16,
+    /// Streams of changes open at once, 1 to 65535; default 256.
+    pub max_watches: u16,
+    /// Time between signs of life on a stream of changes, in seconds, 1 to 60;
+    /// default 10.
+    pub heartbeat_seconds: u16,
+    /// Time between looks for work that was left unfinished, in seconds, 1 to
+    /// 3600; default 30.
+    pub reconcile_seconds: u16,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            issuer: ACCESS_ISSUER.to_owned(),
+            access_token_seconds: 900,
+            max_hashes: u16::try_from(cores).unwrap_or(64),
+            max_waiting_hashes: 64,
+            max_provisioning: 4,
+            max_waiting_provisioning: 64,
+            max_watches: 256,
+            heartbeat_seconds: 10,
+            reconcile_seconds: 30,
+        }
+    }
+}
+
+impl Config {
+    /// Returns every setting that is out of its range, with what is wrong.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut within = |name: &str, value: u32, least: u32, most: u32| {
+            if !(least..=most).contains(&value) {
+                faults.push(format!("{name} must be from {least} to {most}"));
+            }
+        };
+        within(
+            "access_token_seconds",
+            self.access_token_seconds,
+            60,
+            60 * 60,
+        );
+        within("max_hashes", self.max_hashes.into(), 1, 1024);
+        within("max_provisioning", self.max_provisioning.into(), 1, 1024);
+        within("max_watches", self.max_watches.into(), 1, u16::MAX.into());
+        within("heartbeat_seconds", self.heartbeat_seconds.into(), 1, 60);
+        within("reconcile_seconds", self.reconcile_seconds.into(), 1, 3600);
+        if self.issuer.is_empty() {
+            faults.push("issuer must not be empty".to_owned());
+        }
+        faults
+    }
+
+    pub(crate) fn heartbeat(&self) -> Duration {
+        Duration::from_secs(self.heartbeat_seconds.max(1).into())
+    }
+
+    pub(crate) fn reconcile_every(&self) -> Duration {
+        Duration::from_secs(self.reconcile_seconds.max(1).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_within_their_ranges() {
+        assert_eq!(Config::default().faults(), Vec::<String>::new());
+        assert_eq!(Config::default().heartbeat(), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn every_setting_out_of_range_is_named() {
+        let config = Config {
+            issuer: String::new(),
+            access_token_seconds: 3601,
+            max_hashes: 0,
+            max_provisioning: 0,
+            max_watches: 0,
+            heartbeat_seconds: 0,
+            reconcile_seconds: 0,
+            ..Config::default()
+        };
+        assert_eq!(config.faults().len(), 7, "{:?}", config.faults());
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        let read = |json: &str| serde_json::from_str::<Config>(json);
+        assert_eq!(read("{}").unwrap(), Config::default());
+        assert!(read(r#"{"max_hashs": 1}"#).is_err());
+    }
+}

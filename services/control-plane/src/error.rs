@@ -1,0 +1,200 @@
+//! What can go wrong in the control plane, and what a client learns of it.
+
+use std::{borrow::Cow, time::Duration};
+
+use resido_migrations as migrations;
+use resido_proto::error::{Failure, Kind, Violation};
+use resido_tenancy::{context, db, keys, tenant::State};
+
+/// A failure of a call to the control plane.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields of the request break rules.
+    #[error("the request is invalid")]
+    Invalid(Vec<Violation>),
+    /// What the request names does not exist, or not for this caller.
+    #[error("{0} does not exist")]
+    NotFound(&'static str),
+    /// The slug is taken.
+    #[error("a tenant with this slug exists already")]
+    TenantExists,
+    /// The idempotency key was used for something else.
+    #[error("the request id was used for another request")]
+    KeyReused,
+    /// The tenant's state does not allow the change.
+    #[error("the tenant is {0}, which does not allow this")]
+    TenantState(State),
+    /// The tenant changed while the call was at work.
+    #[error("the tenant has changed meanwhile; try again")]
+    TenantChanged,
+    /// The tenant is unknown, or not the person's.
+    #[error("this tenant cannot be entered")]
+    TenantDenied,
+    /// The tenant is suspended.
+    #[error("the tenant is suspended")]
+    TenantSuspended,
+    /// The person belongs to several tenants and named none.
+    #[error("the person belongs to several tenants; name one")]
+    TenantChoice(Vec<String>),
+    /// E-mail address and password are not those of a person who may log in.
+    #[error("the e-mail address or the password is wrong")]
+    Credentials,
+    /// The activation token is unknown, used, expired, or somebody else's.
+    #[error("the activation token is not valid for this e-mail address and password")]
+    ActivationToken,
+    /// The caller lacks every role that the method asks for.
+    #[error("the caller may not use this method")]
+    Role,
+    /// Too many passwords are being checked.
+    #[error("too many log-ins are waiting; try again")]
+    LoginBusy,
+    /// Too many tenants are being made.
+    #[error("too many tenants are being made; try again")]
+    ProvisioningBusy,
+    /// Too many streams of changes are open.
+    #[error("too many streams of changes are open")]
+    WatchBusy,
+    /// The process is about to end.
+    #[error("the control plane is shutting down")]
+    ShuttingDown,
+    /// The call's context does not allow it.
+    #[error("the context was refused")]
+    Context(#[from] context::Error),
+    /// The tenant's schema could not be made or reached.
+    #[error("a tenant's schema could not be made or reached")]
+    Migration(#[from] migrations::Error),
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] db::Error),
+    /// A token could not be signed.
+    #[error("a token could not be signed")]
+    Key(#[from] keys::Error),
+    /// A stored value, or a computation, is not what it must be.
+    #[error("a fault of the control plane: {0}")]
+    Fault(&'static str),
+}
+
+impl Failure for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Invalid(_) | Self::ActivationToken => Kind::InvalidArgument,
+            Self::NotFound(_) => Kind::NotFound,
+            Self::TenantExists | Self::KeyReused => Kind::AlreadyExists,
+            Self::TenantState(_) | Self::TenantChoice(_) => Kind::FailedPrecondition,
+            Self::TenantChanged => Kind::Aborted,
+            Self::TenantDenied | Self::TenantSuspended | Self::Role => Kind::PermissionDenied,
+            Self::Credentials => Kind::Unauthenticated,
+            Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy => Kind::ResourceExhausted,
+            Self::ShuttingDown => Kind::Unavailable,
+            Self::Context(error) => error.kind(),
+            Self::Migration(error) => error.kind(),
+            Self::Database(error) => error.kind(),
+            Self::Key(_) | Self::Fault(_) => Kind::Internal,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "REQUEST_INVALID",
+            Self::NotFound(_) => "RESOURCE_NOT_FOUND",
+            Self::TenantExists => "TENANT_EXISTS",
+            Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::TenantState(_) => "TENANT_STATE",
+            Self::TenantChanged => "TENANT_CHANGED",
+            Self::TenantDenied => "TENANT_DENIED",
+            Self::TenantSuspended => "TENANT_SUSPENDED",
+            Self::TenantChoice(_) => "TENANT_CHOICE_REQUIRED",
+            Self::Credentials => "CREDENTIALS_INVALID",
+            Self::ActivationToken => "ACTIVATION_TOKEN_INVALID",
+            Self::Role => "ROLE_REQUIRED",
+            Self::LoginBusy => "LOGIN_BUSY",
+            Self::ProvisioningBusy => "PROVISIONING_BUSY",
+            Self::WatchBusy => "WATCH_BUSY",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::Context(error) => error.reason(),
+            Self::Migration(error) => error.reason(),
+            Self::Database(error) => error.reason(),
+            Self::Key(_) | Self::Fault(_) => "INTERNAL",
+        }
+    }
+
+    fn public_message(&self) -> Cow<'_, str> {
+        match self {
+            Self::Context(error) => error.public_message(),
+            Self::Migration(error) => error.public_message(),
+            Self::Database(error) => error.public_message(),
+            Self::Key(_) | Self::Fault(_) => "an internal error occurred".into(),
+            own => own.to_string().into(),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy | Self::ShuttingDown => {
+                Some(Duration::from_secs(1))
+            }
+            Self::Context(error) => error.retry_after(),
+            Self::Migration(error) => error.retry_after(),
+            Self::Database(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
+    fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Invalid(violations) => violations,
+            _ => &[],
+        }
+    }
+
+    fn metadata(&self) -> Vec<(String, String)> {
+        match self {
+            Self::TenantState(state) => vec![("state".to_owned(), state.to_string())],
+            Self::TenantChoice(slugs) => vec![("tenants".to_owned(), slugs.join(","))],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl From<Vec<Violation>> for Error {
+    fn from(violations: Vec<Violation>) -> Self {
+        Self::Invalid(violations)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_and_states_are_told_to_programs() {
+        let choice = Error::TenantChoice(vec!["acme".into(), "globex".into()]);
+        assert_eq!(
+            choice.metadata(),
+            [("tenants".to_owned(), "acme,globex".to_owned())]
+        );
+        let state = Error::TenantState(State::Suspended);
+        assert_eq!(
+            state.metadata(),
+            [("state".to_owned(), "suspended".to_owned())]
+        );
+    }
+
+    #[test]
+    fn faults_of_ours_say_nothing_in_public() {
+        let fault = Error::Fault("a role in table x");
+        assert_eq!(fault.public_message(), "an internal error occurred");
+        assert_eq!(fault.reason(), "INTERNAL");
+        let db = Error::from(db::Error::CheckFailed);
+        assert_eq!(db.public_message(), "an internal error occurred");
+    }
+
+    #[test]
+    fn what_may_pass_says_when_to_try_again() {
+        for error in [Error::LoginBusy, Error::ProvisioningBusy, Error::WatchBusy] {
+            assert_eq!(error.kind(), Kind::ResourceExhausted);
+            assert!(error.retry_after().is_some());
+        }
+        assert_eq!(Error::Credentials.retry_after(), None);
+    }
+}
