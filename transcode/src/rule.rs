@@ -1,0 +1,136 @@
+//! `google.api.HttpRule`, as configuration states it and as a proto carries it.
+//!
+//! *Source*: `google/api/http.proto`.
+
+use prost::Message;
+use serde::Deserialize;
+
+/// One binding of a method, with the further ones it brings along.
+///
+/// Exactly one of `get`, `put`, `post`, `delete`, `patch` and `custom` must be
+/// there; [`crate::Api::compile`] checks it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpRule {
+    /// Full name of the method, such as `pkg.Service.Method`. Empty inside
+    /// `additional_bindings`.
+    pub selector: String,
+    /// Template for `GET`.
+    pub get: Option<String>,
+    /// Template for `PUT`.
+    pub put: Option<String>,
+    /// Template for `POST`.
+    pub post: Option<String>,
+    /// Template for `DELETE`.
+    pub delete: Option<String>,
+    /// Template for `PATCH`.
+    pub patch: Option<String>,
+    /// Any other HTTP method; `*` stands for every one.
+    pub custom: Option<CustomPattern>,
+    /// The field that the body fills, `*` for the whole message, empty for none.
+    pub body: String,
+    /// The field of the response that is sent, empty for the whole message.
+    pub response_body: String,
+    /// Further bindings of the same method; these have none of their own.
+    pub additional_bindings: Vec<HttpRule>,
+}
+
+/// A binding to an HTTP method that has no field of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomPattern {
+    /// The HTTP method, such as `HEAD`, or `*`.
+    pub kind: String,
+    /// The template.
+    pub path: String,
+}
+
+impl HttpRule {
+    /// Reads the rule that encoded `google.protobuf.MethodOptions` carry, if
+    /// they carry one.
+    pub(crate) fn from_options(options: &[u8]) -> Result<Option<Self>, prost::DecodeError> {
+        let options = WireOptions::decode(options)?;
+        Ok(options.http.map(Self::from))
+    }
+
+    /// Returns every pattern of the rule as HTTP method and template; a sound
+    /// rule has one.
+    pub(crate) fn patterns(&self) -> Vec<(&str, &str)> {
+        let named = [
+            ("GET", &self.get),
+            ("PUT", &self.put),
+            ("POST", &self.post),
+            ("DELETE", &self.delete),
+            ("PATCH", &self.patch),
+        ];
+        let custom = self.custom.iter();
+        named
+            .into_iter()
+            .filter_map(|(verb, template)| Some((verb, template.as_deref()?)))
+            .chain(custom.map(|custom| (custom.kind.as_str(), custom.path.as_str())))
+            .collect()
+    }
+}
+
+/// The part of `google.protobuf.MethodOptions` that concerns us.
+#[derive(Clone, PartialEq, Message)]
+struct WireOptions {
+    #[prost(message, optional, tag = "72295728")]
+    http: Option<WireRule>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct WireRule {
+    #[prost(string, tag = "1")]
+    selector: String,
+    #[prost(string, optional, tag = "2")]
+    get: Option<String>,
+    #[prost(string, optional, tag = "3")]
+    put: Option<String>,
+    #[prost(string, optional, tag = "4")]
+    post: Option<String>,
+    #[prost(string, optional, tag = "5")]
+    delete: Option<String>,
+    #[prost(string, optional, tag = "6")]
+    patch: Option<String>,
+    #[prost(string, tag = "7")]
+    body: String,
+    #[prost(message, optional, tag = "8")]
+    custom: Option<WireCustom>,
+    #[prost(message, repeated, tag = "11")]
+    additional_bindings: Vec<WireRule>,
+    #[prost(string, tag = "12")]
+    response_body: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct WireCustom {
+    #[prost(string, tag = "1")]
+    kind: String,
+    #[prost(string, tag = "2")]
+    path: String,
+}
+
+impl From<WireRule> for HttpRule {
+    fn from(wire: WireRule) -> Self {
+        Self {
+            selector: wire.selector,
+            get: wire.get,
+            put: wire.put,
+            post: wire.post,
+            delete: wire.delete,
+            patch: wire.patch,
+            custom: wire.custom.map(|custom| CustomPattern {
+                kind: custom.kind,
+                path: custom.path,
+            }),
+            body: wire.body,
+            response_body: wire.response_body,
+            additional_bindings: wire
+                .additional_bindings
+                .into_iter()
+                .map(Self::from)
+                .collect(),
+        }
+    }
+}
