@@ -18,7 +18,7 @@ mod programs;
 mod server;
 mod spawn;
 
-pub(crate) use admin::{connect, ensure_database};
+pub(crate) use admin::connect;
 pub use programs::find;
 pub(crate) use server::kept_url;
 pub use server::{Options, Server};

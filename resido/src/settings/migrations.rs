@@ -1,0 +1,103 @@
+//! The section `[migrations]`.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+use resido_migrations::Options;
+use serde::Deserialize;
+
+/// Which migrations there are and when they run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MigrationSettings {
+    /// Which run at start; default `all`.
+    pub run: RunMigrations,
+    /// Tenants migrated at once, 1 to 64; twice the number of cores, and at most
+    /// 8, where it is left out.
+    pub concurrency: Option<u16>,
+    /// Seconds that one tenant may take, 1 to 86400; default 300.
+    pub tenant_seconds: u64,
+    /// Whether each migrated tenant is logged; default false.
+    pub log: bool,
+    /// Folder with `public` and `tenant` migrations in place of the built-in
+    /// ones, from the folder of the configuration file. Default none.
+    pub dir: Option<PathBuf>,
+}
+
+/// Which migrations run at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum RunMigrations {
+    /// None.
+    #[value(alias = "false")]
+    Off,
+    /// Those of the control plane's own tables.
+    Public,
+    /// Those and every tenant's.
+    #[default]
+    #[value(alias = "true")]
+    All,
+    /// None, but refuse to start while something is behind.
+    Require,
+}
+
+impl Default for MigrationSettings {
+    fn default() -> Self {
+        Self {
+            run: RunMigrations::All,
+            concurrency: None,
+            tenant_seconds: 300,
+            log: false,
+            dir: None,
+        }
+    }
+}
+
+impl MigrationSettings {
+    /// Returns how tenants are migrated.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let default = Options::default();
+        Options {
+            concurrency: self.concurrency.unwrap_or(default.concurrency),
+            timeout: Duration::from_secs(self.tenant_seconds),
+            only: None,
+            log: self.log,
+        }
+    }
+
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self
+            .concurrency
+            .is_some_and(|tenants| !(1..=64).contains(&tenants))
+        {
+            faults.push("concurrency must be from 1 to 64".to_owned());
+        }
+        if !(1..=86_400).contains(&self.tenant_seconds) {
+            faults.push("tenant_seconds must be from 1 to 86400".to_owned());
+        }
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_out_of_range_is_named() {
+        let wrong = MigrationSettings {
+            concurrency: Some(0),
+            tenant_seconds: 0,
+            ..MigrationSettings::default()
+        };
+        assert_eq!(wrong.faults().len(), 2);
+        assert!(MigrationSettings::default().faults().is_empty());
+        let fine = MigrationSettings {
+            concurrency: Some(3),
+            ..MigrationSettings::default()
+        };
+        assert_eq!(fine.options().concurrency, 3);
+    }
+}

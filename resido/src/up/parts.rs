@@ -1,0 +1,203 @@
+//! The services and the gateway, as tasks.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Error, Result, anyhow};
+use resido_control_plane::ControlPlane;
+use resido_gateway::Gateway;
+use resido_observability::Metrics;
+use resido_tenancy::{context::Signer, db::TenantDatabase};
+use tokio::{
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{UpOptions, listeners::Listeners};
+use crate::{
+    data_dir::DataDir,
+    serving::serve,
+    wiring::{self, CONTEXT_KEY, CONTROL_PLANE, HOUSING},
+};
+
+/// Time until the gateway has its keys and knows the tenants.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+/// Time that each half of the parts may take to end; the gateway's own limit is
+/// shorter.
+const END_LIMIT: Duration = Duration::from_secs(30);
+
+/// What runs. The gateway ends first, then the services that its calls need.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    end_front: CancellationToken,
+    end_back: CancellationToken,
+    front: JoinSet<Result<()>>,
+    back: JoinSet<Result<()>>,
+    /// Migrations that are still going on.
+    migrating: Option<JoinHandle<()>>,
+}
+
+/// What the services work with.
+pub(super) struct Services {
+    pub(super) control_plane: ControlPlane,
+    pub(super) housing: TenantDatabase,
+    pub(super) metrics: Metrics,
+    pub(super) migrating: Option<JoinHandle<()>>,
+}
+
+impl Parts {
+    /// Starts the services and the gateway, and waits until it serves.
+    pub(super) async fn start(
+        options: &UpOptions,
+        dir: &DataDir,
+        services: Services,
+        listeners: Listeners,
+    ) -> Result<Self> {
+        let mut parts = Self::default().with(services.migrating);
+        let metrics = services.metrics;
+        let signer = Signer::new(wiring::key(dir, CONTEXT_KEY)?);
+        let (_, control_layer) = CONTROL_PLANE.layer(&signer.jwks(), &metrics);
+        let (_, housing_layer) = HOUSING.layer(&signer.jwks(), &metrics);
+        let control = services.control_plane.routes();
+        let housing = resido_housing::routes(services.housing);
+
+        let (mut upstreams, faults) = wiring::configured(&options.settings);
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault);
+        }
+        upstreams.push(CONTROL_PLANE.in_process(control.clone(), &control_layer));
+        upstreams.push(HOUSING.in_process(housing.clone(), &housing_layer));
+        let config = resido_gateway::Config {
+            listen: options.listen,
+            admin_listen: options.admin_listen,
+            control_plane: None,
+            ..options.settings.gateway.clone()
+        };
+        let gateway = Gateway::new(&config, upstreams, signer, metrics)?;
+
+        let (front, back) = (parts.end_front.clone(), parts.end_back.clone());
+        let background = services.control_plane.run(back.clone());
+        parts.back.spawn(async {
+            background.await;
+            Ok(())
+        });
+        if let Some((control_port, housing_port)) = listeners.services {
+            parts.back.spawn(serve(
+                control_port,
+                CONTROL_PLANE.name,
+                control,
+                control_layer,
+                back.clone(),
+            ));
+            parts.back.spawn(serve(
+                housing_port,
+                HOUSING.name,
+                housing,
+                housing_layer,
+                back,
+            ));
+        }
+        let ready = timeout(READY_LIMIT, gateway.until_ready());
+        ready.await.context("the gateway does not get ready")?;
+        let serving = gateway.serve(listeners.gateway, Some(listeners.admin), front);
+        parts.front.spawn(async { Ok(serving.await?) });
+        Ok(parts)
+    }
+
+    fn with(mut self, migrating: Option<JoinHandle<()>>) -> Self {
+        self.migrating = migrating;
+        self
+    }
+
+    /// Waits until a part ends, which none should, and says why.
+    pub(super) async fn failed(&mut self) -> Error {
+        let ended = tokio::select! {
+            Some(ended) = self.front.join_next() => ended,
+            Some(ended) = self.back.join_next() => ended,
+            else => return anyhow!("nothing runs"),
+        };
+        match flat(ended) {
+            Err(error) => error.context("a part failed"),
+            Ok(()) => anyhow!("a part ended by itself"),
+        }
+    }
+
+    /// Ends everything in order; the first failure counts.
+    pub(super) async fn stop(mut self) -> Result<()> {
+        if let Some(migrating) = &self.migrating {
+            migrating.abort();
+        }
+        self.end_front.cancel();
+        let front = all_ended(&mut self.front).await;
+        self.end_back.cancel();
+        let back = all_ended(&mut self.back).await;
+        front.and(back)
+    }
+}
+
+impl Drop for Parts {
+    /// Tasks that were spawned by others than us hear of it, too.
+    fn drop(&mut self) {
+        self.end_front.cancel();
+        self.end_back.cancel();
+    }
+}
+
+async fn all_ended(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+    let mut result = Ok(());
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            result = std::mem::replace(&mut result, Ok(())).and(flat(ended));
+        }
+    };
+    if timeout(END_LIMIT, all).await.is_err() {
+        tasks.shutdown().await;
+        return Err(anyhow!("not every part ended in time"));
+    }
+    result
+}
+
+fn flat(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    ended.context("a part broke off")?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_front_ends_before_the_back() {
+        let mut parts = Parts::default();
+        let (front, back) = (parts.end_front.clone(), parts.end_back.clone());
+        parts.front.spawn(async move {
+            front.cancelled().await;
+            anyhow::ensure!(!back.is_cancelled(), "the back ended first");
+            Ok(())
+        });
+        parts.stop().await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_does_not_end_is_ended() {
+        let mut parts = Parts::default();
+        parts.back.spawn(future::pending());
+        assert!(
+            parts
+                .stop()
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("in time")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failing_part_is_told() {
+        let mut parts = Parts::default();
+        parts.front.spawn(future::pending());
+        parts.back.spawn(async { Err(anyhow!("worn out")) });
+        assert!(format!("{:#}", parts.failed().await).contains("worn out"));
+    }
+}

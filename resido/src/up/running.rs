@@ -1,0 +1,140 @@
+//! Starts everything, and ends it.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Error, Result, bail};
+use resido_control_plane::{ControlPlane, OPERATOR_EMAIL};
+use resido_observability::Metrics;
+use resido_tenancy::db::{PublicDatabase, TenantDatabase};
+use secrecy::SecretString;
+
+use super::{
+    UpOptions,
+    database::Database,
+    listeners::Listeners,
+    parts::{Parts, Services},
+};
+use crate::{
+    data_dir::{DataDir, Operator},
+    demo,
+    logins::Urls,
+    migrating,
+    settings::Settings,
+    wiring::{self, CONTROL_PLANE, HOUSING, TOKEN_KEY},
+};
+
+/// Everything, running. Dropped, it ends at once; [`stop`](Self::stop) ends it in
+/// order.
+#[derive(Debug)]
+pub struct Running {
+    /// Address of the gateway.
+    pub gateway: SocketAddr,
+    /// Address of the admin port.
+    pub admin: SocketAddr,
+    /// Addresses of the control plane and of housing, if they were opened.
+    pub services: Option<(SocketAddr, SocketAddr)>,
+    /// The bootstrap operator's credentials.
+    pub operator: Operator,
+    /// File with the operator's credentials.
+    pub operator_file: PathBuf,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// How the two logins reach the database.
+    pub urls: Urls,
+    parts: Parts,
+    database: Database,
+}
+
+/// Starts everything and returns when it serves.
+///
+/// # Errors
+/// If any part does not start; nothing is left running then.
+pub async fn start(options: UpOptions) -> Result<Running> {
+    refuse_doubles(&options.settings)?;
+    // First, so that a taken port is known before a database is made.
+    let listeners = Listeners::bind(&options).await?;
+    let addresses = listeners.addresses()?;
+    let dir = DataDir::open(&options.data_dir)?;
+    let (database, urls) = Database::open(&options, &dir).await?;
+    let operator = dir.operator(OPERATOR_EMAIL)?;
+    let services = services(&options, &dir, &urls, &operator).await?;
+    let parts = Parts::start(&options, &dir, services, listeners).await?;
+    if options.demo {
+        demo::seed_housing(addresses.gateway).await?;
+    }
+    Ok(Running {
+        gateway: addresses.gateway,
+        admin: addresses.admin,
+        services: addresses.services,
+        operator,
+        operator_file: dir.operator_file(),
+        data_dir: dir.path().to_owned(),
+        urls,
+        parts,
+        database,
+    })
+}
+
+impl Running {
+    /// Ends everything in order: calls under way are answered, then the database
+    /// stops.
+    ///
+    /// # Errors
+    /// If a part failed, or did not end in time.
+    pub async fn stop(self) -> Result<()> {
+        let ended = self.parts.stop().await;
+        self.database.stop().await.and(ended)
+    }
+
+    /// Waits until a part fails, which none should, and says why.
+    pub async fn failed(&mut self) -> Error {
+        tokio::select! {
+            error = self.database.failed() => error,
+            error = self.parts.failed() => error,
+        }
+    }
+}
+
+/// Brings the database up to date and prepares what the services work with.
+async fn services(
+    options: &UpOptions,
+    dir: &DataDir,
+    urls: &Urls,
+    operator: &Operator,
+) -> Result<Services> {
+    let (settings, metrics) = (&options.settings, Metrics::default());
+    let control = settings.database.control(urls.control.clone());
+    let control = PublicDatabase::new(control, metrics.clone())?;
+    let housing = TenantDatabase::new(settings.database.app(urls.app.clone()), metrics.clone())?;
+    let sets = migrating::sets(settings)?;
+    let migrating = migrating::at_start(&control, &sets, settings, &options.progress).await?;
+
+    let key = wiring::key(dir, TOKEN_KEY)?;
+    let config = settings.control_plane.clone();
+    let control_plane = ControlPlane::new(control, sets, key, config, metrics.clone());
+    let password = SecretString::from(operator.password.as_str());
+    control_plane.ensure_operator(&password).await?;
+    if options.demo {
+        options.progress.tell("making the demo's tenants");
+        demo::seed_people(&control_plane).await?;
+    }
+    Ok(Services {
+        control_plane,
+        housing,
+        metrics,
+        migrating,
+    })
+}
+
+/// A part that runs here cannot be an upstream elsewhere as well.
+fn refuse_doubles(settings: &Settings) -> Result<()> {
+    for upstream in &settings.gateway.upstreams {
+        if [CONTROL_PLANE.name, HOUSING.name].contains(&upstream.name.as_str()) {
+            bail!(
+                "upstream `{}` runs within `resido up`; use `resido gateway` for one that runs apart",
+                upstream.name
+            );
+        }
+    }
+    Ok(())
+}
