@@ -1,0 +1,8 @@
+//! The promises of the product, a file for each.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod interrupted;
