@@ -4,20 +4,28 @@
 //! print nothing and keep no state of the process. [`start`] runs all of it in
 //! one process; [`run`] is the command line.
 
+mod cli;
+mod commands;
 mod data_dir;
 mod demo;
 mod environment;
+mod jwks;
 mod logins;
 mod migrating;
 pub mod postgres;
 mod progress;
+mod run;
 mod serving;
 pub mod settings;
+mod signals;
+mod terminal;
 mod up;
 mod wiring;
 
+pub use cli::Cli;
 pub use data_dir::Operator;
 pub use logins::Urls;
 pub use progress::Progress;
+pub use run::run;
 pub use settings::Settings;
 pub use up::{Running, UpOptions, start};

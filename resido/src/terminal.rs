@@ -1,5 +1,9 @@
 //! What a person sees: the only place that prints.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing happens")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where printing happens"
+)]
 
 use std::io::IsTerminal as _;
 
@@ -19,7 +23,11 @@ pub(crate) fn note(text: &str) {
 
 /// Prints why a command failed, with every cause once.
 pub(crate) fn failure(error: &anyhow::Error) {
-    let mark = if colours() { "\x1b[31merror:\x1b[0m" } else { "error:" };
+    let mark = if colours() {
+        "\x1b[31merror:\x1b[0m"
+    } else {
+        "error:"
+    };
     eprintln!("{mark} {error}");
     let mut last = error.to_string();
     for cause in error.chain().skip(1) {
@@ -59,12 +67,17 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         }
     }
     let lay = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<_> =
-            cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<_> = cells
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         padded.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![lay(&mut head.iter().copied())];
-    lines.extend(rows.iter().map(|row| lay(&mut row.iter().map(String::as_str))));
+    lines.extend(
+        rows.iter()
+            .map(|row| lay(&mut row.iter().map(String::as_str))),
+    );
     lines
 }
 
@@ -81,7 +94,10 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = [vec!["a".to_owned(), "ä".to_owned()], vec!["long".to_owned(), "b".to_owned()]];
+        let rows = [
+            vec!["a".to_owned(), "ä".to_owned()],
+            vec!["long".to_owned(), "b".to_owned()],
+        ];
         assert_eq!(table(&["X", "Y"], &rows), ["X     Y", "a     ä", "long  b"]);
     }
 }

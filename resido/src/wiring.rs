@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use jsonwebtoken::jwk::JwkSet;
-use resido_gateway::Upstream;
+use resido_gateway::{Gateway, Upstream};
 use resido_observability::Metrics;
 use resido_proto::DESCRIPTOR_SET;
-use resido_tenancy::{context::Verifier, keys::SigningKey, server::ContextLayer};
+use resido_tenancy::{
+    context::{Signer, Verifier},
+    keys::SigningKey,
+    server::ContextLayer,
+};
 use tonic::service::Routes;
 
 use crate::{data_dir::DataDir, settings::Settings};
@@ -91,4 +95,92 @@ pub(crate) fn configured(settings: &Settings) -> (Vec<Upstream>, Vec<anyhow::Err
         }
     }
     (upstreams, faults)
+}
+
+/// Adds the parts that run apart to the configuration, and returns its upstreams.
+/// `named` are `name=url`, and win over the file's entries.
+pub(crate) fn apart(settings: &mut Settings, named: &[String]) -> Result<Vec<Upstream>> {
+    let mut parts = Vec::new();
+    for entry in named {
+        let (name, url) = entry
+            .split_once('=')
+            .context("an upstream is named as NAME=URL")?;
+        parts.push((name.to_owned(), url.to_owned()));
+    }
+    let is_known = |parts: &[(String, String)], settings: &Settings| {
+        let in_file = settings
+            .gateway
+            .upstreams
+            .iter()
+            .map(|upstream| &upstream.name);
+        parts
+            .iter()
+            .map(|(name, _)| name)
+            .chain(in_file)
+            .any(|name| name == CONTROL_PLANE.name)
+    };
+    if let Some(url) = settings.gateway.control_plane.clone()
+        && !is_known(&parts, settings)
+    {
+        parts.push((CONTROL_PLANE.name.to_owned(), url));
+    }
+    settings
+        .gateway
+        .upstreams
+        .retain(|upstream| !parts.iter().any(|(name, _)| *name == upstream.name));
+    let (mut upstreams, faults) = configured(settings);
+    if let Some(fault) = faults.into_iter().next() {
+        return Err(fault);
+    }
+    for (name, url) in parts {
+        let part = [CONTROL_PLANE, HOUSING]
+            .into_iter()
+            .find(|part| part.name == name);
+        let part = part.with_context(|| format!("`{name}` is no built-in service"))?;
+        upstreams.push(part.remote(&[url])?);
+    }
+    Ok(upstreams)
+}
+
+/// Builds a gateway to look at: that of `resido up`, or `alone` that of `resido
+/// gateway`. It is not served, and nothing is connected to.
+pub(crate) fn described(settings: &Settings, alone: bool) -> Result<Gateway> {
+    let mut settings = settings.clone();
+    let nowhere = || "http://127.0.0.1:1".to_owned();
+    let upstreams = if alone {
+        apart(&mut settings, &[])?
+    } else {
+        settings.gateway.control_plane = None;
+        let named = [CONTROL_PLANE, HOUSING].map(|part| format!("{}={}", part.name, nowhere()));
+        apart(&mut settings, &named)?
+    };
+    let signer = Signer::new(SigningKey::from_pem(&SigningKey::generate_pem()?)?);
+    Ok(Gateway::new(
+        &settings.gateway,
+        upstreams,
+        signer,
+        Metrics::default(),
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_parts_of_ours_can_be_named_on_the_command_line() {
+        let named = |entry: &str| apart(&mut Settings::default(), &[entry.to_owned()]);
+        assert_eq!(named("housing=http://127.0.0.1:50052").unwrap().len(), 1);
+        assert!(named("http://127.0.0.1:50052").is_err());
+        assert!(named("other=http://127.0.0.1:1").is_err());
+    }
+
+    #[test]
+    fn the_url_of_the_control_plane_makes_it_an_upstream() {
+        let mut settings = Settings::default();
+        settings.gateway.control_plane = Some("http://127.0.0.1:50051".to_owned());
+        assert_eq!(apart(&mut settings, &[]).unwrap().len(), 1);
+        let twice = ["control-plane=http://127.0.0.1:1".to_owned()];
+        assert_eq!(apart(&mut settings, &twice).unwrap().len(), 1);
+    }
 }

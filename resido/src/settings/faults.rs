@@ -52,6 +52,7 @@ pub(super) fn read(text: &str) -> Result<Settings, Vec<Fault>> {
             }
         }));
     }
+    faults.sort_by_key(|fault| fault.line);
     match settings {
         Some(settings) if faults.is_empty() => Ok(settings),
         _ => Err(faults),
@@ -152,7 +153,7 @@ run = \"sometimes\"
 ";
         assert_eq!(
             lines(text),
-            [Some(2), Some(3), Some(4), Some(8), Some(10), Some(7)],
+            [Some(2), Some(3), Some(4), Some(7), Some(8), Some(10)],
             "{:?}",
             read(text)
         );

@@ -15,8 +15,8 @@ pub struct MigrationSettings {
     /// Tenants migrated at once, 1 to 64; twice the number of cores, and at most
     /// 8, where it is left out.
     pub concurrency: Option<u16>,
-    /// Seconds that one tenant may take, 1 to 86400; default 300.
-    pub tenant_seconds: u64,
+    /// Milliseconds that one tenant may take, 1 to 86,400,000; default 300,000.
+    pub tenant_milliseconds: u64,
     /// Whether each migrated tenant is logged; default false.
     pub log: bool,
     /// Folder with `public` and `tenant` migrations in place of the built-in
@@ -46,7 +46,7 @@ impl Default for MigrationSettings {
         Self {
             run: RunMigrations::All,
             concurrency: None,
-            tenant_seconds: 300,
+            tenant_milliseconds: 300_000,
             log: false,
             dir: None,
         }
@@ -60,7 +60,7 @@ impl MigrationSettings {
         let default = Options::default();
         Options {
             concurrency: self.concurrency.unwrap_or(default.concurrency),
-            timeout: Duration::from_secs(self.tenant_seconds),
+            timeout: Duration::from_millis(self.tenant_milliseconds),
             only: None,
             log: self.log,
         }
@@ -74,8 +74,8 @@ impl MigrationSettings {
         {
             faults.push("concurrency must be from 1 to 64".to_owned());
         }
-        if !(1..=86_400).contains(&self.tenant_seconds) {
-            faults.push("tenant_seconds must be from 1 to 86400".to_owned());
+        if !(1..=86_400_000).contains(&self.tenant_milliseconds) {
+            faults.push("tenant_milliseconds must be from 1 to 86400000".to_owned());
         }
         faults
     }
@@ -89,7 +89,7 @@ mod tests {
     fn every_value_out_of_range_is_named() {
         let wrong = MigrationSettings {
             concurrency: Some(0),
-            tenant_seconds: 0,
+            tenant_milliseconds: 0,
             ..MigrationSettings::default()
         };
         assert_eq!(wrong.faults().len(), 2);

@@ -3,6 +3,7 @@
 mod database;
 mod faults;
 mod file;
+mod flags;
 mod migrations;
 mod sections;
 

@@ -1,0 +1,32 @@
+//! Where the database is, and the commands on it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Where the database is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Database {
+    /// Where keys, passwords and the embedded database are kept
+    #[arg(
+        long,
+        env = "RESIDO_DATA_DIR",
+        default_value = ".resido",
+        value_name = "DIR"
+    )]
+    pub(crate) data_dir: PathBuf,
+    /// Administrator's URL of a PostgreSQL to use instead of the embedded one
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// Folder with the PostgreSQL programs to run
+    #[arg(long, env = "RESIDO_PG_BIN", value_name = "DIR")]
+    pub(crate) pg_bin: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Db {
+    /// Print the database's URL, for `psql` and other tools
+    Url(Database),
+    /// Create the roles and logins in the database of an administrator's URL
+    Init(Database),
+}

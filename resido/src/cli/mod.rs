@@ -1,0 +1,17 @@
+//! The command line: what a person types, before anything is decided.
+//!
+//! Flags win over the environment, the environment over `resido.toml`, and that
+//! over the documented defaults; what neither a flag nor a variable said is
+//! `None` here.
+
+mod database;
+mod migrate;
+mod root;
+mod serve;
+mod time;
+
+pub(crate) use database::{Database, Db};
+pub(crate) use migrate::{Migrate, MigrateTarget, Migrations, SetName};
+pub use root::Cli;
+pub(crate) use root::{Command, Described, Format, Global, LogFormat};
+pub(crate) use serve::{ControlPlane, Gateway, Housing, Up};

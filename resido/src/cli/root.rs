@@ -1,0 +1,142 @@
+//! The commands, and what all of them take.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::{ControlPlane, Db, Gateway, Housing, Migrate, Up};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 the command line is wrong.
+Of `migrate up`: 0 all current, 1 some tenants failed, 2 refused, 3 another process migrates.
+
+Settings: flags win over the environment, that over resido.toml, that over the defaults.
+NO_COLOR turns colours off; OTEL_EXPORTER_OTLP_ENDPOINT names a collector for traces.";
+
+/// Multi-tenant backend for SaaS teams: gRPC, gRPC-Web and REST on one port, a
+/// PostgreSQL schema for each tenant.
+#[derive(Debug, Parser)]
+#[command(name = "resido", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Configuration file; `resido.toml` in this folder is read if it exists
+    #[arg(long, global = true, env = "RESIDO_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// How log lines are written
+    #[arg(long, global = true, value_enum, env = "RESIDO_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Which log lines are written, such as `info` or `resido_gateway=debug`
+    #[arg(long, global = true, env = "RESIDO_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole product in one process, on an embedded PostgreSQL
+    Up(Box<Up>),
+    /// Run the gateway alone
+    Gateway(Gateway),
+    /// Run the control plane alone: tenants, people, credentials
+    ControlPlane(ControlPlane),
+    /// Run the housing service alone
+    Housing(Housing),
+    /// Look at and apply database migrations
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Prepare a database, or find the running one
+    #[command(subcommand)]
+    Db(Db),
+    /// List the routes of the gateway and who may call them
+    Routes(Described),
+    /// Print the OpenAPI document of the gateway
+    Openapi(Described),
+    /// Check a configuration file and report every fault
+    CheckConfig,
+    /// Print a completion script
+    Completions {
+        /// The shell to complete for
+        shell: Shell,
+    },
+}
+
+/// Which gateway is described.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Described {
+    /// The gateway that `resido gateway` runs, without the parts of `resido up`
+    #[arg(long)]
+    pub(crate) alone: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::settings::RunMigrations;
+
+    fn up(arguments: &[&str]) -> Box<Up> {
+        let line = ["resido", "up"].iter().chain(arguments);
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Up(up) => up,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_old_words_for_migrations_still_work() {
+        let run = |word| up(&["--run-migrations", word]).migrations.run_migrations;
+        assert_eq!(run("true"), Some(RunMigrations::All));
+        assert_eq!(run("false"), Some(RunMigrations::Off));
+        assert_eq!(run("require"), Some(RunMigrations::Require));
+    }
+
+    #[test]
+    fn what_was_not_said_is_left_open() {
+        let up = up(&[]);
+        assert!(up.listen.is_none() && !up.demo && up.migrations.run_migrations.is_none());
+        assert_eq!(up.database.data_dir, PathBuf::from(".resido"));
+    }
+
+    #[test]
+    fn exit_codes_are_documented() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("Exit codes: 0 done"), "{help}");
+    }
+}

@@ -1,0 +1,54 @@
+//! `resido db`.
+
+use anyhow::{Context as _, Result};
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use crate::{
+    cli::{Db, Format},
+    data_dir::DataDir,
+    logins, terminal,
+};
+
+pub(crate) async fn db(command: &Db, format: Format) -> Result<()> {
+    match command {
+        Db::Url(flags) => {
+            let dir = DataDir::open(&flags.data_dir)?;
+            if let Some(url) = &flags.database_url {
+                let url = logins::prepare(&dir, url).await?.control;
+                print("url", url.expose_secret(), format);
+                return Ok(());
+            }
+            let url = logins::embedded_url(&dir)?;
+            let url = url.context("there is no database yet; `resido up` makes it")?;
+            if !dir.is_locked() {
+                terminal::note("the database is stopped; it runs while `resido up` does");
+            }
+            print("url", &url, format);
+        }
+        Db::Init(flags) => {
+            let dir = DataDir::open(&flags.data_dir)?;
+            let url = flags.database_url.as_deref();
+            let url = url.context("--database-url must name the database and its administrator")?;
+            let urls = logins::prepare(&dir, url).await?;
+            let (control, app) = (urls.control.expose_secret(), urls.app.expose_secret());
+            match format {
+                Format::Json => {
+                    terminal::line(&json!({"control": control, "app": app}).to_string())
+                }
+                Format::Text => {
+                    terminal::line(&format!("RESIDO_CONTROL_DATABASE_URL={control}"));
+                    terminal::line(&format!("RESIDO_APP_DATABASE_URL={app}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print(name: &str, value: &str, format: Format) {
+    match format {
+        Format::Json => terminal::line(&json!({ name: value }).to_string()),
+        Format::Text => terminal::line(value),
+    }
+}

@@ -1,0 +1,134 @@
+//! `resido up`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::{
+    cli::{self, Format},
+    demo::{self, reachable},
+    progress::Progress,
+    settings::Settings,
+    signals::Signals,
+    terminal,
+    up::{Running, UpOptions, start},
+};
+
+/// Ports of the control plane and of housing, where they are opened.
+const SERVICE_PORTS: (u16, u16) = (50051, 50052);
+
+/// Runs everything until a signal, or until a part fails.
+pub(crate) async fn up(flags: cli::Up, settings: Settings, format: Format) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let settings = settings.with_migrations(&flags.migrations)?;
+    let demo = flags.demo;
+    let starting = start(UpOptions {
+        listen: flags.listen.unwrap_or(settings.gateway.listen),
+        admin_listen: flags.admin_listen.unwrap_or(settings.gateway.admin_listen),
+        data_dir: flags.database.data_dir,
+        database_url: flags.database.database_url,
+        pg_bin: flags.database.pg_bin,
+        demo,
+        expose_services: flags.expose_services.then(service_addresses),
+        settings,
+        progress: Progress::new(terminal::note),
+        ..UpOptions::default()
+    });
+    let mut running = tokio::select! {
+        running = starting => running?,
+        () = signals.next() => {
+            terminal::note("stopped before it was ready");
+            return Ok(());
+        }
+    };
+    tell(&running, demo, format);
+    let failed = tokio::select! {
+        error = running.failed() => Some(error),
+        () = signals.next() => None,
+    };
+    terminal::note("stopping");
+    let stopped = tokio::select! {
+        stopped = running.stop() => stopped,
+        () = signals.next() => {
+            terminal::note("stopped without waiting");
+            Ok(())
+        }
+    };
+    match failed {
+        Some(error) => Err(error),
+        None => stopped,
+    }
+}
+
+fn service_addresses() -> (SocketAddr, SocketAddr) {
+    let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    (address(SERVICE_PORTS.0), address(SERVICE_PORTS.1))
+}
+
+fn tell(running: &Running, demo: bool, format: Format) {
+    let gateway = format!("http://{}", reachable(running.gateway));
+    let admin = format!("http://{}", reachable(running.admin));
+    let operator_file = running.operator_file.display();
+    let curl = curl(&gateway);
+    if format == Format::Json {
+        let line = json!({
+            "message": "resido is ready",
+            "gateway": gateway,
+            "admin": admin,
+            "docs": format!("{gateway}/docs"),
+            "data_dir": running.data_dir,
+            "operator_file": running.operator_file,
+            "services": running.services.map(|(control, housing)| [control, housing]),
+            "try": demo.then_some(&curl),
+        });
+        terminal::line(&line.to_string());
+        return;
+    }
+    terminal::line("resido is ready");
+    terminal::line(&format!("  gateway   {gateway}"));
+    terminal::line(&format!("  docs      {gateway}/docs"));
+    terminal::line(&format!("  admin     {admin}"));
+    if let Some((control, housing)) = running.services {
+        terminal::line(&format!("  services  http://{control} http://{housing}"));
+    }
+    terminal::line(&format!("  data      {}", running.data_dir.display()));
+    terminal::line(&format!(
+        "  operator  {}, password in {operator_file}",
+        running.operator.email
+    ));
+    if demo {
+        let tenants = demo::TENANTS.map(|(slug, _)| slug).join(", ");
+        let people = demo::email("{owner,member,viewer}", "{acme,globex}");
+        terminal::line(&format!("  demo      tenants {tenants}; people {people}"));
+        terminal::line(&format!("            password {}; try:", demo::PASSWORD));
+        terminal::line(&curl);
+    }
+}
+
+/// Returns a line for a shell that lists the first tenant's properties.
+fn curl(gateway: &str) -> String {
+    let login =
+        json!({"email": demo::email("owner", demo::TENANTS[0].0), "password": demo::PASSWORD});
+    let token = format!(
+        "curl -s {gateway}/v1/auth:login -H 'content-type: application/json' -d '{login}' \
+         | sed 's/.*\"accessToken\": *\"\\([^\"]*\\)\".*/\\1/'"
+    );
+    format!("curl -s {gateway}/v1/properties -H \"authorization: Bearer $({token})\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_curl_line_is_one_line_that_a_shell_reads() {
+        let line = curl("http://127.0.0.1:8080");
+        assert_eq!(line.lines().count(), 1);
+        let check = std::process::Command::new("sh")
+            .args(["-n", "-c", &line])
+            .status()
+            .unwrap();
+        assert!(check.success(), "{line}");
+    }
+}

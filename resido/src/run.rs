@@ -1,0 +1,62 @@
+//! Runs what the command line says.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::CommandFactory as _;
+
+use crate::{
+    cli::{Cli, Command},
+    commands,
+    settings::Settings,
+    terminal,
+};
+
+/// Runs a command and returns the process's exit code: 0 if it did what it
+/// should, 1 if it failed; `--help` tells of others.
+pub async fn run(cli: Cli) -> ExitCode {
+    match execute(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> Result<ExitCode> {
+    let (global, format) = (&cli.global, cli.global.format);
+    // What needs no settings works with wrong ones, too.
+    match &cli.command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "resido", &mut script);
+            terminal::line(String::from_utf8_lossy(&script).trim_end());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::CheckConfig => return commands::check_config(global),
+        Command::Db(command) => {
+            commands::db(command, format).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
+    let settings = Settings::of(global)?;
+    let logging = resido_observability::setup::install(&settings.observability)?;
+    let code = match cli.command {
+        Command::Up(up) => commands::up(*up, settings, format)
+            .await
+            .map(|()| ExitCode::SUCCESS),
+        Command::Gateway(flags) => commands::gateway(&flags, settings).await,
+        Command::ControlPlane(flags) => commands::control_plane(&flags, settings).await,
+        Command::Housing(flags) => commands::housing(&flags, settings).await,
+        Command::Migrate(command) => commands::migrate(&command, settings, format).await,
+        Command::Routes(which) => commands::routes(which, &settings, format),
+        Command::Openapi(which) => commands::openapi(which, &settings),
+        Command::Db(_) | Command::CheckConfig | Command::Completions { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    tokio::task::spawn_blocking(move || logging.shutdown()).await?;
+    code
+}

@@ -1,0 +1,294 @@
+//! The command as a person runs it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod product;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use product::{Up, folder, resido, text};
+use tokio_postgres::NoTls;
+
+#[test]
+fn help_documents_exit_codes_and_variables() {
+    let output = resido(&["--help"]).output().unwrap();
+    assert!(output.status.success());
+    let help = text(&output.stdout);
+    for part in [
+        "Exit codes: 0 done, 1 failed, 2",
+        "check-config",
+        "completions",
+        "OTEL_EXPORTER",
+    ] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    let help = text(&resido(&["up", "--help"]).output().unwrap().stdout);
+    for part in [
+        "--data-dir",
+        "DATABASE_URL",
+        "RUN_MIGRATIONS",
+        "TENANT_MIGRATE_TIMEOUT",
+        "--demo",
+    ] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    assert_eq!(resido(&["fly"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn completions_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = resido(&["completions", shell]).output().unwrap();
+        assert!(text(&output.stdout).contains("check-config"), "{shell}");
+    }
+}
+
+#[test]
+fn n3_check_config_reports_every_fault_and_fails() {
+    let dir = folder();
+    let file = dir.path().join("resido.toml");
+    fs::write(
+        &file,
+        "[gateway]\nlisten = 1\n[databse]\n[migrations]\nrun = \"x\"\ndir = \"no\"\n",
+    )
+    .unwrap();
+    let check = || {
+        let mut command = resido(&["check-config"]);
+        command.current_dir(dir.path());
+        command
+    };
+    let output = check().output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let faults = text(&output.stdout);
+    for line in ["resido.toml:2: ", "resido.toml:3: ", "resido.toml:5: "] {
+        assert!(faults.contains(line), "{faults}");
+    }
+    let json = check().args(["--format", "json"]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(
+        (&report["valid"], report["faults"].as_array().unwrap().len()),
+        (&false.into(), 3)
+    );
+
+    fs::write(&file, "[migrations]\ndir = \"no\"\n").unwrap();
+    assert!(text(&check().output().unwrap().stdout).contains("no/public"));
+    fs::remove_file(&file).unwrap();
+    let output = check().output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    assert_eq!(
+        resido(&["check-config", "--config", "/nowhere.toml"])
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(1)
+    );
+}
+
+#[test]
+fn migrate_new_makes_the_next_file() {
+    let dir = folder();
+    for (name, file) in [
+        ("add floor", "0001_add_floor.sql"),
+        ("more", "0002_more.sql"),
+    ] {
+        let mut command = resido(&["migrate", "new", "tenant", name, "--migrations"]);
+        let output = command.arg(dir.path()).output().unwrap();
+        assert!(text(&output.stdout).trim().ends_with(file), "{output:?}");
+    }
+}
+
+#[tokio::test]
+async fn everything_starts_twice_keeps_its_data_and_is_never_run_twice() {
+    let dir = folder();
+    let data = dir.path().join("data");
+    let none = resido(&["db", "url", "--data-dir"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert_eq!(none.status.code(), Some(1), "there is no database yet");
+
+    let mut up = Up::start(&data, &[]);
+    assert!(
+        up.ready.contains("gateway   http://127.0.0.1:"),
+        "{}",
+        up.ready
+    );
+    let operator = fs::read_to_string(data.join("operator.json")).unwrap();
+    assert!(operator.contains("operator@resido.local"));
+    for file in [
+        "operator.json",
+        "token-key.pem",
+        "context-key.pem",
+        "control.password",
+    ] {
+        let mode = fs::metadata(data.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    let second = resido(&[
+        "up",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--data-dir",
+    ])
+    .arg(&data)
+    .output()
+    .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        text(&second.stderr).contains("is in use by process"),
+        "{}",
+        text(&second.stderr)
+    );
+
+    let url = || {
+        let output = resido(&["db", "url", "--data-dir"])
+            .arg(&data)
+            .output()
+            .unwrap();
+        (text(&output.stdout).trim().to_owned(), text(&output.stderr))
+    };
+    let (running, note) = url();
+    assert_eq!(note, "");
+    let (client, connection) = tokio_postgres::connect(&running, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+        .execute("create table kept (word text)", &[])
+        .await
+        .unwrap();
+    client
+        .execute("insert into kept values ('yes')", &[])
+        .await
+        .unwrap();
+    let status = resido(&["migrate", "status", "--data-dir"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert!(
+        text(&status.stdout).contains("everything is current"),
+        "{status:?}"
+    );
+    assert!(up.terminate().success());
+    assert!(
+        tokio_postgres::connect(&running, NoTls).await.is_err(),
+        "the database stops too"
+    );
+
+    let (stopped, note) = url();
+    assert_eq!(stopped, running);
+    assert!(note.contains("stopped"), "{note}");
+    let started = Instant::now();
+    let mut up = Up::start(&data, &[]);
+    assert!(started.elapsed() < Duration::from_secs(15));
+    let (client, connection) = tokio_postgres::connect(&running, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let row = client
+        .query_one("select word from kept", &[])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, String>(0), "yes");
+    assert_eq!(
+        fs::read_to_string(data.join("operator.json")).unwrap(),
+        operator
+    );
+    assert!(up.terminate().success());
+}
+
+#[tokio::test]
+async fn a_killed_process_leaves_nothing_running_and_loses_nothing() {
+    let dir = folder();
+    let data = dir.path().join("data");
+    let mut up = Up::start(&data, &[]);
+    let output = resido(&["db", "url", "--data-dir"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    let url = text(&output.stdout).trim().to_owned();
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+        .execute("create table kept as select 1 as one", &[])
+        .await
+        .unwrap();
+    up.kill();
+    let started = Instant::now();
+    while tokio_postgres::connect(&url, NoTls).await.is_ok() {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "the database outlives its owner"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut up = Up::start(&data, &[]);
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(
+        client
+            .query_one("select one from kept", &[])
+            .await
+            .unwrap()
+            .get::<_, i32>(0),
+        1
+    );
+    assert!(up.terminate().success());
+}
+
+#[test]
+fn a_taken_port_is_told_before_a_database_is_made() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = folder();
+    let output = resido(&["up", "--listen", &address, "--data-dir"])
+        .arg(dir.path().join("data"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains(&address), "{output:?}");
+    assert!(!dir.path().join("data").exists());
+}
+
+#[test]
+fn migrations_work_on_a_stopped_database_and_on_a_named_one() {
+    let dir = folder();
+    let data = dir.path().join("data");
+    let migrate = |what: &str| {
+        let output = resido(&["migrate", what, "--format", "json", "--data-dir"])
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(migrate("status")["public_applied"], 0);
+    assert!(migrate("up")["public_applied"].as_i64().unwrap() > 0);
+    assert_eq!(migrate("up")["public_applied"], 0);
+    let status = migrate("status");
+    assert_eq!(status["public_applied"], status["public_latest"]);
+}
+
+#[test]
+fn the_demos_curl_line_works() {
+    let dir = folder();
+    let mut up = Up::start(&dir.path().join("data"), &["--demo"]);
+    let line = up
+        .ready
+        .lines()
+        .find(|line| line.starts_with("curl "))
+        .unwrap();
+    let output = Command::new("sh").args(["-c", line]).output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        answer["properties"].as_array().unwrap().len(),
+        3,
+        "{answer}"
+    );
+    assert!(up.terminate().success());
+    let mut again = Up::start(&dir.path().join("data"), &["--demo"]);
+    assert!(again.terminate().success());
+}
