@@ -140,7 +140,10 @@ impl Cluster {
         let mut command = self.command(self.bin.join("initdb"));
         command.args(["--no-sync", "--auth=password", "--username=postgres"]);
         command.args(["--encoding=UTF8", "--locale=C", "--pgdata"]);
-        command.arg(self.dir.join("data")).arg("--pwfile").arg(&secret);
+        command
+            .arg(self.dir.join("data"))
+            .arg("--pwfile")
+            .arg(&secret);
         let output = command.output().context("initdb does not start")?;
         std::fs::remove_file(&secret)?;
         if !output.status.success() {
@@ -171,7 +174,9 @@ impl Drop for Cluster {
 
 /// Finds the newest server of at least version 15.
 fn find() -> Result<PathBuf> {
-    let packaged = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
+    let packaged = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
     let newest = packaged
         .flatten()
         .filter_map(|entry| {
@@ -183,7 +188,9 @@ fn find() -> Result<PathBuf> {
     if let Some((_, bin)) = newest {
         return Ok(bin);
     }
-    let found = Command::new("sh").args(["-c", "command -v postgres"]).output()?;
+    let found = Command::new("sh")
+        .args(["-c", "command -v postgres"])
+        .output()?;
     let path = String::from_utf8(found.stdout)?;
     let path = std::fs::canonicalize(path.trim()).context("PostgreSQL 15 or later is needed")?;
     Ok(path.parent().context("no folder")?.to_path_buf())

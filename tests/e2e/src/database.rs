@@ -58,9 +58,8 @@ impl Database {
             app_password: Uuid::new_v4().simple().to_string(),
         };
         resido_migrations::bootstrap(&connect(&admin_url).await?, &logins).await?;
-        let login = |kind: &str, password: &str| {
-            cluster.url(&format!("{name}_{kind}"), password, &name)
-        };
+        let login =
+            |kind: &str, password: &str| cluster.url(&format!("{name}_{kind}"), password, &name);
         Ok(Self {
             control_url: login("control", &logins.control_password),
             app_url: login("app", &logins.app_password),
@@ -144,8 +143,7 @@ impl Database {
                 epoch: tenant.epoch,
             };
             let version = resido_migrations::provision(&tx, sets, &new).await?;
-            tx.execute(SET_VERSION, params![id, version])
-                .await?;
+            tx.execute(SET_VERSION, params![id, version]).await?;
             anyhow::Ok(tenant)
         };
         let made = work.await;

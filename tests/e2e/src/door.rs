@@ -81,7 +81,10 @@ impl Door {
         });
         let service = self.layer.layer(handler);
         service.oneshot(request.body(Body::empty())?).await?;
-        let call = admitted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let call = admitted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         Ok(call.context("the layer refused the call")?.tenant()?)
     }
 }

@@ -23,7 +23,7 @@ use resido_tenancy::{
 };
 use uuid::Uuid;
 
-const ROUNDS: u64 = 400;
+const ROUNDS: u64 = 300;
 const INSERT: &str = "insert into properties (id, display_name) values ($1, $2)";
 const ALL: &str = "select id, display_name from properties";
 const PLACE: &str = "select current_schema()::text as schema, current_user::text as role";
@@ -63,19 +63,33 @@ impl Side {
         let tx = db.begin(&self.ctx, Access::Read).await;
         let tx = tx.unwrap_or_else(|error| panic!("no transaction after {after}: {error:?}"));
         let place = tx.query_one(PLACE, params![]).await.unwrap();
-        assert_eq!(place.get::<_, String>("schema"), self.tenant.schema(), "{after}");
+        assert_eq!(
+            place.get::<_, String>("schema"),
+            self.tenant.schema(),
+            "{after}"
+        );
         let role: String = place.get("role");
-        assert!(self.tenant.schema().ends_with(&role[role.len() - 26..]), "{after}");
+        assert!(
+            self.tenant.schema().ends_with(&role[role.len() - 26..]),
+            "{after}"
+        );
         let mut found = BTreeSet::new();
         for row in tx.query(ALL, params![]).await.unwrap() {
             let owner: String = row.get("display_name");
-            assert_eq!(owner, self.tenant.id.to_string(), "a foreign row after {after}");
+            assert_eq!(
+                owner,
+                self.tenant.id.to_string(),
+                "a foreign row after {after}"
+            );
             found.insert(row.get::<_, Uuid>("id"));
         }
         tx.commit().await.unwrap();
         assert!(found.is_superset(&self.kept), "rows are lost after {after}");
         let surplus: BTreeSet<_> = found.difference(&self.kept).copied().collect();
-        assert!(surplus.is_subset(&self.unknown), "undone rows are there after {after}");
+        assert!(
+            surplus.is_subset(&self.unknown),
+            "undone rows are there after {after}"
+        );
         self.kept.extend(surplus);
         self.unknown.clear();
     }
@@ -111,7 +125,8 @@ async fn disturb(db: &TenantDatabase, side: &mut Side, dice: &Dice, admin: &Admi
         async move {
             let tx = db.begin(&ctx, Access::Write).await?;
             insert(&tx, id, &tenant).await?;
-            tx.query_one("select 1 as one from pg_sleep(0.002)", params![]).await?;
+            tx.query_one("select 1 as one from pg_sleep(0.002)", params![])
+                .await?;
             tx.commit().await
         }
     };
@@ -227,7 +242,7 @@ async fn two_tenants_on_one_connection_never_meet() {
         } else {
             (&mut two, &mut one)
         };
-        let event = disturb(&db, acting, &dice, &admin).await;
+        let event = Box::pin(disturb(&db, acting, &dice, &admin)).await;
         let after = format!("{event}, in round {round} of seed {}", dice.seed());
         other.look(&db, &after).await;
         acting.look(&db, &after).await;
@@ -265,7 +280,11 @@ async fn every_row_read_by_many_clients_is_the_readers() {
             }));
         }
     }
-    let read: usize = join_all(clients).await.into_iter().map(Result::unwrap).sum();
+    let read: usize = join_all(clients)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .sum();
     assert!(read > 1000, "only {read} rows were read");
 }
 
