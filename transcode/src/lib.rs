@@ -10,17 +10,26 @@
 //! size. Messages come and go as wire bytes.
 
 mod api;
+mod binding;
 mod fault;
+mod json;
 mod method;
 mod openapi;
+mod percent;
+mod request;
+mod response;
+mod router;
 mod rule;
 mod settings;
+mod status;
+mod template;
 
-pub use api::{Api, BindingInfo, Rendered, Route, Source};
+pub use api::{Api, BindingInfo, Route, Source};
 pub use fault::{
     Fault, Faults, FieldFault, MAX_FAULTS, Place, RequestError, ResponseError, RouteError,
 };
 pub use method::Method;
 pub use openapi::{OpenApiInfo, Visibility};
+pub use response::Rendered;
 pub use rule::{CustomPattern, HttpRule};
 pub use settings::{Defaults, Enums, FieldNames, JsonOptions, UnknownFields};

@@ -1,0 +1,30 @@
+//! Which HTTP methods a path answers to.
+
+use http::Method;
+
+/// What a binding to every HTTP method stands for.
+const ANY: [Method; 7] = [
+    Method::DELETE,
+    Method::GET,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PATCH,
+    Method::POST,
+    Method::PUT,
+];
+
+/// Turns the HTTP methods of bindings into those a client may use: `HEAD` comes
+/// with `GET`, and `*` stands for all.
+pub(super) fn methods(bound: &[String]) -> Vec<Method> {
+    let mut allow = Vec::new();
+    for method in bound {
+        match method.as_str() {
+            "*" => allow.extend(ANY),
+            "GET" => allow.extend([Method::GET, Method::HEAD]),
+            other => allow.extend(Method::from_bytes(other.as_bytes())),
+        }
+    }
+    allow.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
+    allow.dedup();
+    allow
+}

@@ -1,0 +1,20 @@
+//! `ProtoJSON`, read and written along message descriptors.
+//!
+//! *Source*: the `ProtoJSON` specification of Protocol Buffers, in its strict
+//! reading; where it leaves a choice, `gateway-behaviour` C and D decide.
+
+mod known;
+mod lex;
+mod mask;
+mod number;
+mod read;
+mod read_known;
+mod scalar;
+mod time;
+mod write;
+mod write_known;
+
+pub(crate) use known::Known;
+pub(crate) use read::{Present, Reader};
+pub(crate) use scalar::{from_text, has_text_form, shorten};
+pub(crate) use write::{UnknownTypes, WriteError, Writer};

@@ -1,0 +1,43 @@
+//! Which bodies are taken for JSON.
+
+/// Whether a `Content-Type` is `application/json` in UTF-8.
+pub(super) fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    essence.eq_ignore_ascii_case("application/json")
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+                value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            }
+            _ => true,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c7_json_is_utf_8() {
+        for text in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+            "application/json; profile=x",
+        ] {
+            assert!(is_json(text), "{text}");
+        }
+        for text in [
+            "",
+            "text/plain",
+            "application/json; charset=latin1",
+            "application/json; charset=utf-16",
+            "application/jsonx",
+            "application/problem+json",
+            "application/grpc",
+        ] {
+            assert!(!is_json(text), "{text}");
+        }
+    }
+}
