@@ -125,10 +125,35 @@ $$;
 create trigger audit_log_append_only before update or delete or truncate on audit_log
     for each statement execute function audit_log_is_append_only();
 
--- What gateways must hear of, in order; the id is the sequence number.
+-- What gateways must hear of, in order; the id is the sequence number. A row
+-- names what changed, not how: who reads it reads the tenant as it is now.
 create table outbox (
     id        bigint generated always as identity primary key,
     tenant_id uuid not null references tenants (id),
+    -- Whose membership changed; null where the tenant itself did.
+    user_id   uuid references users (id),
     at        timestamptz not null default now()
 );
 create index outbox_tenant on outbox (tenant_id, id);
+
+-- Numbers are drawn when a row is written, and rows are seen when its
+-- transaction ends: without the lock a reader could pass a number by before its
+-- row appears, and never hear of it. Writers take it last and hold it briefly.
+create function outbox_in_order() returns trigger language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(1382380291, 0);
+    return null;
+end
+$$;
+create trigger outbox_in_order before insert on outbox
+    for each statement execute function outbox_in_order();
+
+create function outbox_notify() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('tenant_changed', new.tenant_id || ':' ||
+        (select epoch from tenants where id = new.tenant_id));
+    return null;
+end
+$$;
+create trigger outbox_notify after insert on outbox
+    for each row execute function outbox_notify();

@@ -17,7 +17,7 @@ const LOCK: &str = "select pg_try_advisory_xact_lock($1, $2) as locked";
 const VERSION: &str = "select current_setting('server_version_num')::int4 as version";
 const KNOWN: &str = "select 1 from pg_roles where rolname = $1";
 const FENCE: &str = "insert into _tenant (tenant_id, epoch, mode, schema_version)
-    values ($1, $2, 'rw', 0)";
+    values ($1, $2, 'rw', $3)";
 const SET_FENCE: &str = "update _tenant set epoch = $1, mode = $2";
 
 /// What `_tenant` and `_migrations` are; the same in every schema.
@@ -110,7 +110,8 @@ pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result
     .await?;
     tx.enter_tenant(tenant.id).await?;
     script(tx, TABLES).await?;
-    tx.execute(FENCE, params![tenant.id.as_uuid(), tenant.epoch])
+    let version = sets.tenant.latest();
+    tx.execute(FENCE, params![tenant.id.as_uuid(), tenant.epoch, version])
         .await?;
     // Rights on what migrations make come with it: granting on all tables of a
     // schema costs a walk over the tables of all tenants.
@@ -130,7 +131,7 @@ pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result
         apply(tx, migration).await?;
     }
     tx.leave_tenant().await?;
-    Ok(sets.tenant.latest())
+    Ok(version)
 }
 
 /// Sets what the tenant's schema lets through, and the least epoch of contexts.

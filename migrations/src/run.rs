@@ -38,6 +38,7 @@ const RECORD: &str = "insert into _migrations (version, name, checksum, ms, app_
     values ($1, $2, $3, $4, $5)";
 const SET_FENCE_VERSION: &str = "update _tenant set schema_version = $1";
 const SET_VERSION: &str = "update tenants set schema_version = $2 where id = $1";
+const ANNOUNCE: &str = "insert into outbox (tenant_id) values ($1)";
 const TENANTS: &str = "
     select id, lock_no from tenants
      where state in ('active', 'suspended', 'maintenance')
@@ -266,6 +267,7 @@ async fn next_of_tenant(
         tx.leave_tenant().await?;
         tx.execute(SET_VERSION, params![id.as_uuid(), version])
             .await?;
+        tx.execute(ANNOUNCE, params![id.as_uuid()]).await?;
         Ok(step)
     };
     let result = work.await;

@@ -43,6 +43,7 @@ struct Inner {
     transactions: Family<label::Pool, Counter>,
     discarded: Family<label::Discarded, Counter>,
     contexts_refused: Family<label::Service, Counter>,
+    watch_streams: Gauge,
 }
 
 /// Why a connection was thrown away.
@@ -103,6 +104,7 @@ impl Metrics {
             transactions: add(&mut registry, &table::TRANSACTIONS, Family::default()),
             discarded: add(&mut registry, &table::DISCARDED, Family::default()),
             contexts_refused: add(&mut registry, &table::CONTEXT_REFUSED, Family::default()),
+            watch_streams: add(&mut registry, &table::WATCH_STREAMS, Gauge::default()),
             registry,
         };
         Self {
@@ -163,6 +165,17 @@ impl Metrics {
         self.inner.watch_connected.set(i64::from(connected));
     }
 
+    /// Counts a stream of changes as served until the guard is dropped.
+    #[must_use]
+    pub fn watch_stream(&self) -> InFlight {
+        let gauge = self.inner.watch_streams.clone();
+        gauge.inc();
+        InFlight {
+            gauge,
+            started: Instant::now(),
+        }
+    }
+
     /// Says how many connections a pool has, and how many of them are idle.
     pub fn pool(&self, pool: &'static str, connections: u32, idle: u32) {
         let labels = label::Pool { pool };
@@ -213,7 +226,7 @@ impl Metrics {
     }
 }
 
-/// A request that is running.
+/// A request or a stream that is running.
 #[derive(Debug)]
 pub struct InFlight {
     gauge: Gauge,

@@ -65,6 +65,11 @@ pub(super) const CONTEXT_REFUSED: Info = info(
     "Calls to a service that came without a valid signed context",
     &["service"],
 );
+pub(super) const WATCH_STREAMS: Info = info(
+    "resido_control_watch_streams",
+    "Streams of changes that the control plane serves",
+    &[],
+);
 
 /// Every metric of the product.
 pub const METRICS: &[Info] = &[
@@ -78,4 +83,5 @@ pub const METRICS: &[Info] = &[
     TRANSACTIONS,
     DISCARDED,
     CONTEXT_REFUSED,
+    WATCH_STREAMS,
 ];

@@ -5,6 +5,9 @@ use std::time::Duration;
 use resido_proto::identity::ACCESS_ISSUER;
 use serde::Deserialize;
 
+/// The name under which the gateway addresses contexts to this service.
+pub const NAME: &str = "control-plane";
+
 /// What can be set of the control plane; every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -1,19 +1,30 @@
-//! The control plane as one value.
+//! The control plane as one value: builds the rooms, runs what runs.
 
 use std::sync::Arc;
 
 use resido_migrations::Sets;
 use resido_observability::Metrics;
-use resido_proto::{identity::Role, ids::{TenantId, UserId}};
+use resido_proto::{
+    identity::Role,
+    ids::{TenantId, UserId},
+    tenancy::v1 as proto,
+};
 use resido_tenancy::{db::PublicDatabase, keys::SigningKey};
 use secrecy::SecretString;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
-use crate::{Config, Error};
+use crate::{
+    Config, Error,
+    auth::Auth,
+    grpc,
+    passwords::Hasher,
+    tenants::{Provisioner, Reconciler, Tenants},
+    tokens::Issuer,
+    users::{Seeds, Users},
+    watch::{Feed, Watches},
+};
 
-/// The name under which the gateway addresses contexts to this service.
-pub const NAME: &str = "control-plane";
 /// The person that the first start creates.
 pub const OPERATOR_EMAIL: &str = "operator@resido.local";
 
@@ -21,14 +32,20 @@ pub const OPERATOR_EMAIL: &str = "operator@resido.local";
 #[derive(Clone)]
 pub struct ControlPlane {
     db: PublicDatabase,
-    sets: Arc<Sets>,
-    key: SigningKey,
     config: Config,
-    metrics: Metrics,
+    tenants: Tenants,
+    provisioner: Provisioner,
+    watches: Watches,
+    feed: Feed,
+    auth: Auth,
+    users: Users,
+    seeds: Seeds,
+    tracker: TaskTracker,
+    closing: CancellationToken,
 }
 
 impl ControlPlane {
-    /// Prepares the control plane; nothing runs yet.
+    /// Prepares the control plane; nothing runs before [`run`](Self::run).
     #[must_use]
     pub fn new(
         db: PublicDatabase,
@@ -37,52 +54,95 @@ impl ControlPlane {
         config: Config,
         metrics: Metrics,
     ) -> Self {
-        Self { db, sets, key, config, metrics }
-    }
-
-    /// Creates the operator with this password, or gives it this password.
-    ///
-    /// # Errors
-    /// If the password breaks a rule or the database fails.
-    pub async fn ensure_operator(&self, password: &SecretString) -> Result<(), Error> {
-        let _ = password;
-        self.db.begin(None).await?.commit().await?;
-        Ok(())
+        let (tracker, closing) = (TaskTracker::new(), CancellationToken::new());
+        let ends = || (tracker.clone(), closing.clone());
+        let hasher = Hasher::new(config.max_hashes, config.max_waiting_hashes);
+        let feed = Feed::new();
+        let provisioner = Provisioner::new(db.clone(), sets, &config, ends());
+        Self {
+            tenants: Tenants::new(db.clone(), provisioner.clone()),
+            watches: Watches::new(
+                db.clone(),
+                feed.clone(),
+                config.max_watches,
+                metrics,
+                ends(),
+            ),
+            auth: Auth::new(db.clone(), hasher.clone(), Issuer::new(key, &config)),
+            users: Users::new(db.clone(), hasher.clone()),
+            seeds: Seeds::new(db.clone(), hasher),
+            db,
+            config,
+            provisioner,
+            feed,
+            tracker,
+            closing,
+        }
     }
 
     /// Returns all services, to be served behind a context layer.
     #[must_use]
     pub fn routes(&self) -> Routes {
-        Routes::default()
+        grpc::routes(
+            self.tenants.clone(),
+            self.watches.clone(),
+            self.auth.clone(),
+            self.users.clone(),
+        )
     }
 
-    /// Keeps streams fed and unfinished work going until `shutdown`, and returns
-    /// when everything that was started has ended.
+    /// Feeds the streams and takes up unfinished work until `shutdown`; then ends
+    /// the streams, refuses new work, and returns when all work has ended.
     pub async fn run(self, shutdown: CancellationToken) {
+        let every = self.config.reconcile_every();
+        let reconciler = Reconciler::new(self.db.clone(), self.provisioner, every);
+        let feed = self
+            .feed
+            .run(self.db, self.config.heartbeat(), self.closing.clone());
+        self.tracker.spawn(feed);
+        self.tracker.spawn(reconciler.run(self.closing.clone()));
         shutdown.cancelled().await;
+        self.closing.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
     }
 
-    /// Creates an active tenant, or returns the one that has this slug. For
-    /// seeding.
+    /// Creates the platform's administrator, [`OPERATOR_EMAIL`], or gives it this
+    /// password.
     ///
     /// # Errors
-    /// If a value breaks a rule or the tenant cannot be made.
+    /// If the password has not 12 to 256 characters, or the database fails.
+    pub async fn ensure_operator(&self, password: &SecretString) -> Result<(), Error> {
+        self.seeds.operator(OPERATOR_EMAIL, password).await
+    }
+
+    /// Creates an active tenant, or returns the one that has this slug; for
+    /// seeding a demonstration.
+    ///
+    /// # Errors
+    /// If a value breaks a rule, the slug's tenant is still being made, or the
+    /// database fails.
     pub async fn create_tenant_direct(
         &self,
         slug: &str,
         display_name: &str,
         contact_email: &str,
     ) -> Result<TenantId, Error> {
-        let _ = (slug, display_name, contact_email, &self.sets, &self.key, &self.config, &self.metrics);
-        self.db.begin(None).await?.commit().await?;
-        Ok(TenantId::new())
+        let tenant = proto::Tenant {
+            slug: slug.to_owned(),
+            display_name: display_name.to_owned(),
+            contact_email: contact_email.to_owned(),
+            ..proto::Tenant::default()
+        };
+        self.tenants.seed(tenant).await
     }
 
-    /// Makes a person a member of a tenant; changes nothing where it is one. For
-    /// seeding.
+    /// Makes a person an active member of a tenant; changes nothing where it is a
+    /// member already, and keeps the password of an existing account. For seeding
+    /// a demonstration.
     ///
     /// # Errors
-    /// If a value breaks a rule or the tenant does not exist.
+    /// If a value breaks a rule, the tenant does not exist, or the database fails.
     pub async fn seed_member(
         &self,
         tenant: TenantId,
@@ -90,17 +150,22 @@ impl ControlPlane {
         password: &SecretString,
         roles: &[Role],
     ) -> Result<UserId, Error> {
-        let _ = (tenant, email, password, roles);
-        self.db.begin(None).await?.commit().await?;
-        Ok(UserId::new())
+        self.seeds.member(tenant, email, password, roles).await
     }
 
-    /// Returns the slugs of all tenants that are not gone.
+    /// Returns the slugs in use, in order, a thousand at most.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn tenant_slugs(&self) -> Result<Vec<String>, Error> {
-        self.db.begin(None).await?.commit().await?;
-        Ok(Vec::new())
+        self.tenants.slugs().await
+    }
+}
+
+impl std::fmt::Debug for ControlPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ControlPlane")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

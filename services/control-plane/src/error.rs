@@ -42,6 +42,9 @@ pub enum Error {
     /// The activation token is unknown, used, expired, or somebody else's.
     #[error("the activation token is not valid for this e-mail address and password")]
     ActivationToken,
+    /// Two calls did the same at once.
+    #[error("another call was in the way; try again")]
+    Raced,
     /// The caller lacks every role that the method asks for.
     #[error("the caller may not use this method")]
     Role,
@@ -81,7 +84,7 @@ impl Failure for Error {
             Self::NotFound(_) => Kind::NotFound,
             Self::TenantExists | Self::KeyReused => Kind::AlreadyExists,
             Self::TenantState(_) | Self::TenantChoice(_) => Kind::FailedPrecondition,
-            Self::TenantChanged => Kind::Aborted,
+            Self::TenantChanged | Self::Raced => Kind::Aborted,
             Self::TenantDenied | Self::TenantSuspended | Self::Role => Kind::PermissionDenied,
             Self::Credentials => Kind::Unauthenticated,
             Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy => Kind::ResourceExhausted,
@@ -101,6 +104,7 @@ impl Failure for Error {
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::TenantState(_) => "TENANT_STATE",
             Self::TenantChanged => "TENANT_CHANGED",
+            Self::Raced => "CONFLICT",
             Self::TenantDenied => "TENANT_DENIED",
             Self::TenantSuspended => "TENANT_SUSPENDED",
             Self::TenantChoice(_) => "TENANT_CHOICE_REQUIRED",

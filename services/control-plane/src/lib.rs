@@ -6,10 +6,22 @@
 //! and `service.rs` (converts, calls, maps errors). [`ControlPlane`] puts them
 //! together; what it has started ends with [`ControlPlane::run`].
 
+mod audit;
+mod auth;
+mod authorize;
 mod config;
 mod control_plane;
+mod email;
 mod error;
+mod grpc;
+mod outbox;
+mod passwords;
+mod row;
+mod tenants;
+mod tokens;
+mod users;
+mod watch;
 
-pub use config::Config;
-pub use control_plane::{ControlPlane, NAME, OPERATOR_EMAIL};
+pub use config::{Config, NAME};
+pub use control_plane::{ControlPlane, OPERATOR_EMAIL};
 pub use error::Error;

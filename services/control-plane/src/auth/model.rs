@@ -1,0 +1,234 @@
+//! Which of a person's ways in a log-in takes.
+
+use resido_proto::{
+    identity::Role,
+    ids::{TenantId, UserId},
+};
+use resido_tenancy::tenant::{Selector, State};
+
+use crate::{
+    Error,
+    tokens::Holder,
+    users::{Membership, MembershipState},
+};
+
+/// Slugs that a person is told to choose from at most.
+const MAX_CHOICES: usize = 100;
+
+/// A membership and the tenant it is in.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) tenant: TenantId,
+    pub(crate) slug: String,
+    pub(crate) state: State,
+    pub(crate) membership: Membership,
+}
+
+impl Door {
+    /// Whether the tenant is there for its people, at least in principle.
+    fn stands(&self) -> bool {
+        matches!(
+            self.state,
+            State::Active | State::Suspended | State::Maintenance | State::Moving
+        )
+    }
+
+    fn is_active(&self) -> bool {
+        self.membership.state == MembershipState::Active
+    }
+
+    fn is_selected(&self, selector: &Selector) -> bool {
+        match selector {
+            Selector::Id(id) => self.tenant == *id,
+            Selector::Slug(slug) => self.slug == slug.as_str(),
+        }
+    }
+}
+
+/// Where a person may go, after the password was right.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// Into a tenant.
+    Tenant(Door),
+    /// To the platform, with these roles.
+    Platform(Vec<Role>),
+}
+
+impl Way {
+    /// Returns what a token for this way says.
+    pub(crate) fn holder(&self, user: UserId) -> Holder {
+        match self {
+            Self::Tenant(door) => Holder {
+                user,
+                membership: Some((door.tenant, door.membership.epoch)),
+                roles: door.membership.roles.clone(),
+            },
+            Self::Platform(roles) => Holder {
+                user,
+                membership: None,
+                roles: roles.clone(),
+            },
+        }
+    }
+}
+
+/// Chooses the way: the tenant that is named, else the only one, else the
+/// platform.
+///
+/// # Errors
+/// [`Error::TenantDenied`] if a tenant is named that is gone, unknown or somebody
+/// else's; [`Error::TenantSuspended`]; [`Error::TenantChoice`] if there are
+/// several and none is named; [`Error::Credentials`] if there is no way at all.
+pub(crate) fn choose(
+    selector: Option<&Selector>,
+    doors: Vec<Door>,
+    platform: Vec<Role>,
+) -> Result<Way, Error> {
+    let mut standing = doors.into_iter().filter(Door::stands);
+    if let Some(selector) = selector {
+        let door = standing.find(|door| door.is_selected(selector));
+        return enter(door.ok_or(Error::TenantDenied)?);
+    }
+    let mut open: Vec<_> = standing.filter(Door::is_active).collect();
+    match (open.pop(), open.is_empty()) {
+        (Some(door), true) => enter(door),
+        (Some(last), false) => {
+            open.push(last);
+            let slugs = open.into_iter().map(|door| door.slug);
+            Err(Error::TenantChoice(slugs.take(MAX_CHOICES).collect()))
+        }
+        (None, _) if !platform.is_empty() => Ok(Way::Platform(platform)),
+        (None, _) => Err(Error::Credentials),
+    }
+}
+
+fn enter(door: Door) -> Result<Way, Error> {
+    if !door.is_active() {
+        return Err(Error::Credentials);
+    }
+    if door.state == State::Suspended {
+        return Err(Error::TenantSuspended);
+    }
+    Ok(Way::Tenant(door))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn door(slug: &str, state: State, membership: MembershipState) -> Door {
+        Door {
+            tenant: TenantId::new(),
+            slug: slug.into(),
+            state,
+            membership: Membership {
+                roles: vec![Role::MEMBER],
+                state: membership,
+                epoch: 4,
+                created: SystemTime::UNIX_EPOCH,
+            },
+        }
+    }
+
+    fn open(slug: &str) -> Door {
+        door(slug, State::Active, MembershipState::Active)
+    }
+
+    fn by(text: &str) -> Selector {
+        text.parse().unwrap()
+    }
+
+    fn staff() -> Vec<Role> {
+        vec![Role::PLATFORM_ADMIN]
+    }
+
+    #[test]
+    fn the_only_tenant_needs_no_name() {
+        let way = choose(None, vec![open("acme")], Vec::new()).unwrap();
+        let Way::Tenant(chosen) = &way else {
+            panic!("{way:?}")
+        };
+        let user = UserId::new();
+        let expected = Holder {
+            user,
+            membership: Some((chosen.tenant, 4)),
+            roles: vec![Role::MEMBER],
+        };
+        assert_eq!(way.holder(user), expected);
+    }
+
+    #[test]
+    fn among_several_tenants_one_must_be_named() {
+        let doors = vec![open("acme"), open("globex")];
+        let error = choose(None, doors.clone(), Vec::new()).unwrap_err();
+        assert!(
+            matches!(&error, Error::TenantChoice(slugs) if slugs == &["acme", "globex"]),
+            "{error:?}"
+        );
+        let by_id = Selector::Id(doors[1].tenant);
+        for selector in [by("globex"), by_id] {
+            let way = choose(Some(&selector), doors.clone(), Vec::new()).unwrap();
+            assert!(matches!(way, Way::Tenant(door) if door.slug == "globex"));
+        }
+    }
+
+    #[test]
+    fn unknown_foreign_and_gone_tenants_look_the_same() {
+        let gone = door("gone", State::Deleting, MembershipState::Active);
+        for selector in ["other", "gone"] {
+            let doors = vec![open("acme"), gone.clone()];
+            let error = choose(Some(&by(selector)), doors, staff()).unwrap_err();
+            assert!(matches!(error, Error::TenantDenied), "{error:?}");
+        }
+        for state in [
+            State::Provisioning,
+            State::Failed,
+            State::Purging,
+            State::Purged,
+        ] {
+            let doors = vec![door("gone", state, MembershipState::Active)];
+            let error = choose(Some(&by("gone")), doors, Vec::new()).unwrap_err();
+            assert!(matches!(error, Error::TenantDenied), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_suspended_tenant_says_so_to_its_own_people_alone() {
+        let doors = vec![door("acme", State::Suspended, MembershipState::Active)];
+        for selector in [None, Some(by("acme"))] {
+            let error = choose(selector.as_ref(), doors.clone(), Vec::new()).unwrap_err();
+            assert!(matches!(error, Error::TenantSuspended), "{error:?}");
+        }
+        let doors = vec![door("acme", State::Suspended, MembershipState::Suspended)];
+        let error = choose(Some(&by("acme")), doors, Vec::new()).unwrap_err();
+        assert!(matches!(error, Error::Credentials), "{error:?}");
+    }
+
+    #[test]
+    fn inactive_memberships_open_nothing() {
+        for state in [MembershipState::Pending, MembershipState::Suspended] {
+            let doors = vec![door("acme", State::Active, state)];
+            for selector in [None, Some(by("acme"))] {
+                let error = choose(selector.as_ref(), doors.clone(), Vec::new()).unwrap_err();
+                assert!(matches!(error, Error::Credentials), "{error:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn staff_without_a_tenant_reach_the_platform() {
+        let way = choose(None, Vec::new(), staff()).unwrap();
+        assert!(matches!(&way, Way::Platform(roles) if *roles == staff()));
+        assert_eq!(way.holder(UserId::new()).membership, None);
+        let error = choose(None, Vec::new(), Vec::new()).unwrap_err();
+        assert!(matches!(error, Error::Credentials), "{error:?}");
+    }
+
+    #[test]
+    fn staff_enter_no_tenant_they_are_not_members_of() {
+        let error = choose(Some(&by("acme")), Vec::new(), staff()).unwrap_err();
+        assert!(matches!(error, Error::TenantDenied), "{error:?}");
+    }
+}

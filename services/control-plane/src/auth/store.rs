@@ -1,0 +1,75 @@
+//! What a log-in reads and writes.
+
+use std::time::SystemTime;
+
+use resido_proto::{
+    identity::Role,
+    ids::{TenantId, UserId},
+};
+use resido_tenancy::db::{PublicTx, Row, params};
+use uuid::Uuid;
+
+use super::model::Door;
+use crate::{
+    Error,
+    row::column,
+    users::{Membership, roles},
+};
+
+/// More memberships of one person than these are not looked at.
+const MAX_DOORS: i64 = 1000;
+
+const DOORS: &str = "
+    select t.id, t.slug, t.state as tenant_state, m.roles, m.state, m.epoch, m.create_time
+      from memberships m join tenants t on t.id = m.tenant_id
+     where m.user_id = $1
+     order by t.slug, t.id
+     limit $2";
+const PLATFORM: &str = "select roles from platform_roles where user_id = $1";
+const LOGGED_IN: &str = "
+    update users set last_login_time = now()
+     where id = $1 and password_hash = $2
+    returning last_login_time";
+
+/// Reads a person's memberships, by slug.
+pub(super) async fn doors(tx: &PublicTx, user: UserId) -> Result<Vec<Door>, Error> {
+    let rows = tx.query(DOORS, params![user.as_uuid(), MAX_DOORS]).await?;
+    rows.iter().map(door).collect()
+}
+
+/// Reads a person's roles on the platform.
+pub(super) async fn platform_roles(tx: &PublicTx, user: UserId) -> Result<Vec<Role>, Error> {
+    let row = tx.query_opt(PLATFORM, params![user.as_uuid()]).await?;
+    let names = row.map(|row| column(&row, "roles")).transpose()?;
+    Ok(roles(names.unwrap_or_default()))
+}
+
+/// Records a log-in and returns its time; none if the password was changed since
+/// it was checked.
+pub(super) async fn logged_in(
+    tx: &PublicTx,
+    user: UserId,
+    hash: &str,
+) -> Result<Option<SystemTime>, Error> {
+    let row = tx
+        .query_opt(LOGGED_IN, params![user.as_uuid(), hash])
+        .await?;
+    row.map(|row| column(&row, "last_login_time")).transpose()
+}
+
+fn door(row: &Row) -> Result<Door, Error> {
+    let state: &str = column(row, "tenant_state")?;
+    Ok(Door {
+        tenant: TenantId::from_uuid(column::<Uuid>(row, "id")?),
+        slug: column(row, "slug")?,
+        state: state
+            .parse()
+            .map_err(|_| Error::Fault("a stored state is unknown"))?,
+        membership: Membership {
+            roles: roles(column(row, "roles")?),
+            state: column::<&str>(row, "state")?.parse()?,
+            epoch: column(row, "epoch")?,
+            created: column(row, "create_time")?,
+        },
+    })
+}

@@ -1,0 +1,37 @@
+//! Tells gateways of changes, in the transaction that makes them.
+//!
+//! The table's triggers keep its order and notify whoever listens. Its rows are
+//! written last, for the writer holds a lock from here to the end of its
+//! transaction.
+
+use resido_proto::ids::TenantId;
+use resido_tenancy::db::{PublicTx, params};
+
+use crate::Error;
+
+const TENANT: &str = "insert into outbox (tenant_id) values ($1)";
+/// The newest row stays: its number says how far the stream has come.
+const PRUNE: &str = "
+    delete from outbox
+     where at < now() - interval '1 day' and id < (select max(id) from outbox)";
+
+/// The channel that the table notifies.
+pub(crate) const CHANNEL: &str = "tenant_changed";
+
+/// Says that a tenant changed.
+///
+/// # Errors
+/// If the database fails, or another writer does not end in time.
+pub(crate) async fn tenant_changed(tx: &PublicTx, tenant: TenantId) -> Result<(), Error> {
+    tx.execute(TENANT, params![tenant.as_uuid()]).await?;
+    Ok(())
+}
+
+/// Forgets what is a day old: who was away for longer reads the whole state.
+///
+/// # Errors
+/// If the database fails.
+pub(crate) async fn prune(tx: &PublicTx) -> Result<(), Error> {
+    tx.execute(PRUNE, params![]).await?;
+    Ok(())
+}

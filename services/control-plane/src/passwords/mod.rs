@@ -1,0 +1,7 @@
+//! Passwords: their rules, and the costly work of hashing them.
+
+mod hasher;
+mod model;
+
+pub(crate) use hasher::Hasher;
+pub(crate) use model::{given, new};

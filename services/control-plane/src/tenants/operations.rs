@@ -1,0 +1,132 @@
+//! The making of tenants as operations with a lease: whoever holds the lease
+//! works on it, and where that process died the lease runs out.
+
+use std::time::Duration;
+
+use resido_proto::ids::{OperationId, TenantId};
+use resido_tenancy::db::{PublicTx, Row, params};
+use uuid::Uuid;
+
+use super::model::Operation;
+use crate::{Error, row::column};
+
+/// Attempts of one operation at most.
+pub(super) const MAX_ATTEMPTS: i32 = 5;
+
+const INSERT: &str = "
+    insert into operations (id, kind, tenant_id, actor, idempotency_key, request_hash, lease_until)
+    values ($1, 'provision', $2, $3, $4, $5, now() + interval '2 minutes')";
+const FIND: &str = "
+    select id, tenant_id, actor, request_hash, attempt
+      from operations
+     where actor = $1 and idempotency_key = $2";
+const CLAIM: &str = "
+    update operations
+       set attempt = attempt + 1, lease_until = now() + interval '2 minutes'
+     where id in (select id from operations
+                   where not done and kind = 'provision' and lease_until < now()
+                   order by lease_until
+                   limit 1
+                     for update skip locked)
+    returning id, tenant_id, actor, request_hash, attempt";
+const FINISH: &str = "
+    update operations set done = true, lease_until = null, error = $2 where id = $1 and not done";
+const POSTPONE: &str = "
+    update operations set lease_until = now() + make_interval(secs => $2), error = $3
+     where id = $1 and not done";
+
+/// Writes an operation with a lease of two minutes.
+///
+/// # Errors
+/// [`Error::KeyReused`] if the actor has used the key.
+pub(super) async fn insert(
+    tx: &PublicTx,
+    operation: &Operation,
+    key: Option<&str>,
+) -> Result<(), Error> {
+    match tx
+        .execute(
+            INSERT,
+            params![
+                operation.id.as_uuid(),
+                operation.tenant.as_uuid(),
+                operation.actor,
+                key,
+                operation.request
+            ],
+        )
+        .await
+    {
+        Err(error) if error.constraint() == Some("operations_idempotency_key") => {
+            Err(Error::KeyReused)
+        }
+        done => Ok(done.map(drop)?),
+    }
+}
+
+/// Finds the operation that an actor started under a key.
+pub(super) async fn find(
+    tx: &PublicTx,
+    actor: &str,
+    key: &str,
+) -> Result<Option<Operation>, Error> {
+    let row = tx.query_opt(FIND, params![actor, key]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Takes up an operation whose lease ran out, for one more attempt.
+pub(super) async fn claim(tx: &PublicTx) -> Result<Option<Operation>, Error> {
+    let row = tx.query_opt(CLAIM, params![]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Ends an operation, with the reason if it failed.
+pub(super) async fn finish(
+    tx: &PublicTx,
+    id: OperationId,
+    error: Option<&str>,
+) -> Result<(), Error> {
+    tx.execute(FINISH, params![id.as_uuid(), error]).await?;
+    Ok(())
+}
+
+/// Gives an operation back, to be taken up after a while.
+pub(super) async fn postpone(
+    tx: &PublicTx,
+    operation: &Operation,
+    error: &str,
+) -> Result<(), Error> {
+    let wait = backoff(operation.attempt).as_secs_f64();
+    tx.execute(POSTPONE, params![operation.id.as_uuid(), wait, error])
+        .await?;
+    Ok(())
+}
+
+/// Returns how long an operation rests after an attempt: 5 s, 20 s, 80 s, 5 min.
+fn backoff(attempt: i32) -> Duration {
+    let doublings = u32::try_from(attempt - 1).unwrap_or_default().min(5);
+    Duration::from_secs((5 * 4_u64.pow(doublings)).min(300))
+}
+
+fn read(row: &Row) -> Result<Operation, Error> {
+    Ok(Operation {
+        id: OperationId::from_uuid(column::<Uuid>(row, "id")?),
+        tenant: TenantId::from_uuid(column::<Uuid>(row, "tenant_id")?),
+        actor: column(row, "actor")?,
+        request: column(row, "request_hash")?,
+        attempt: column(row, "attempt")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rests_grow_and_are_bounded() {
+        let seconds: Vec<_> = (1..=7).map(|n| backoff(n).as_secs()).collect();
+        assert_eq!(seconds, [5, 20, 80, 300, 300, 300, 300]);
+        assert_eq!(backoff(0).as_secs(), 5);
+        assert_eq!(backoff(i32::MAX).as_secs(), 300);
+    }
+}

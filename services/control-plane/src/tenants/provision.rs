@@ -1,0 +1,239 @@
+//! Makes a reserved tenant real: schema, roles, tables, state, token, record,
+//! news, all in one transaction, in a task of its own.
+//!
+//! The task outlives the call that asked for it. Whatever fails leaves the
+//! reserved row and an operation with a lease; the reconciler goes on from there.
+
+use std::{sync::Arc, time::Duration};
+
+use resido_migrations::{self as migrations, NewTenant, Sets};
+use resido_proto::{error::Failure as _, ids::TenantId};
+use resido_tenancy::{
+    db::{PublicDatabase, PublicTx},
+    tenant::State,
+};
+use serde_json::json;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    model::{Operation, Tenant},
+    operations, store,
+};
+use crate::{
+    Config, Error,
+    audit::{self, Actor, Event},
+    outbox,
+    tokens::Activation,
+};
+
+/// Time of one statement of a tenant's migrations at most.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Makes tenants real; clones share the bounds.
+#[derive(Clone)]
+pub(crate) struct Provisioner {
+    db: PublicDatabase,
+    sets: Arc<Sets>,
+    running: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    tracker: TaskTracker,
+    closing: CancellationToken,
+}
+
+/// A tenant that is active now.
+pub(crate) struct Provisioned {
+    /// The tenant.
+    pub(super) tenant: Tenant,
+    /// The token of its first owner, if one was asked for.
+    pub(super) token: Option<Activation>,
+}
+
+/// What is to be done, and for whom.
+pub(super) struct Work {
+    /// The operation, whose lease the caller holds.
+    pub(super) operation: Operation,
+    /// Who asked for it.
+    pub(super) actor: Actor,
+    /// Whether somebody waits for the token.
+    pub(super) invite: bool,
+}
+
+impl Provisioner {
+    /// Works until the token is cancelled; the tracker sees its tasks.
+    pub(crate) fn new(
+        db: PublicDatabase,
+        sets: Arc<Sets>,
+        config: &Config,
+        (tracker, closing): (TaskTracker, CancellationToken),
+    ) -> Self {
+        let at_once = usize::from(config.max_provisioning.max(1));
+        let waiting = usize::from(config.max_waiting_provisioning);
+        Self {
+            db,
+            sets,
+            running: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(at_once + waiting)),
+            tracker,
+            closing,
+        }
+    }
+
+    /// Takes a place in the queue.
+    ///
+    /// # Errors
+    /// [`Error::ProvisioningBusy`] if there is none, [`Error::ShuttingDown`].
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        if self.closing.is_cancelled() {
+            return Err(Error::ShuttingDown);
+        }
+        Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| Error::ProvisioningBusy)
+    }
+
+    /// Starts the work; it goes on whether or not anybody waits for its end.
+    pub(super) fn start(
+        &self,
+        work: Work,
+        place: OwnedSemaphorePermit,
+    ) -> JoinHandle<Result<Provisioned, Error>> {
+        let provisioner = self.clone();
+        let span = tracing::Span::current();
+        let task = async move {
+            let result = Box::pin(provisioner.attempt(work)).await;
+            drop(place);
+            result
+        };
+        self.tracker
+            .spawn(tracing::Instrument::instrument(task, span))
+    }
+
+    /// Makes one attempt. After a failure the operation is given back, or given
+    /// up where there were enough attempts.
+    async fn attempt(&self, work: Work) -> Result<Provisioned, Error> {
+        let turn = tokio::select! {
+            turn = self.running.acquire() => turn.map_err(|_| Error::ShuttingDown)?,
+            () = self.closing.cancelled() => return Err(Error::ShuttingDown),
+        };
+        let result = self.provision(&work).await;
+        drop(turn);
+        let Err(error) = &result else {
+            return result;
+        };
+        tracing::error!(
+            tenant.id = %work.operation.tenant,
+            error = error as &dyn std::error::Error,
+            attempt = work.operation.attempt,
+            "a tenant could not be made"
+        );
+        if let Err(error) = self.give_back(&work.operation, error.reason()).await {
+            // The lease runs out by itself.
+            tracing::warn!(
+                tenant.id = %work.operation.tenant,
+                error = &error as &dyn std::error::Error,
+                "an operation could not be given back"
+            );
+        }
+        result
+    }
+
+    async fn provision(&self, work: &Work) -> Result<Provisioned, Error> {
+        let tx = self.db.begin_long(STATEMENT_TIMEOUT).await?;
+        let result = Box::pin(provision_in(&tx, &self.sets, work)).await;
+        tx.finish(result).await
+    }
+
+    /// Lets the operation rest, or ends it where it had its attempts.
+    pub(super) async fn give_back(
+        &self,
+        operation: &Operation,
+        reason: &'static str,
+    ) -> Result<(), Error> {
+        let tx = self.db.begin(None).await?;
+        let work = async {
+            if operation.attempt < operations::MAX_ATTEMPTS {
+                return operations::postpone(&tx, operation, reason).await;
+            }
+            operations::finish(&tx, operation.id, Some(reason)).await?;
+            give_up(&tx, operation.tenant, reason).await
+        };
+        let result = work.await;
+        tx.finish(result).await
+    }
+}
+
+/// Does everything in the caller's transaction.
+async fn provision_in(tx: &PublicTx, sets: &Sets, work: &Work) -> Result<Provisioned, Error> {
+    let Work {
+        operation,
+        actor,
+        invite,
+    } = work;
+    let seen = store::lock(tx, operation.tenant).await?;
+    if seen.state == State::Active {
+        // Somebody else was faster; what is left is to say so.
+        operations::finish(tx, operation.id, None).await?;
+        return Ok(Provisioned {
+            tenant: seen,
+            token: None,
+        });
+    }
+    if seen.state != State::Provisioning {
+        return Err(Error::TenantState(seen.state));
+    }
+    let new = NewTenant {
+        id: seen.id,
+        lock_no: seen.lock_no,
+        epoch: seen.epoch + 1,
+    };
+    let version = migrations::provision(tx, sets, &new).await?;
+    store::set_version(tx, seen.id, version).await?;
+    let changed = store::change_state(tx, &seen, State::Active).await?;
+    let tenant = changed.ok_or(Error::TenantChanged)?;
+    let token = if *invite {
+        let token = Activation::generate()?;
+        store::invite(tx, tenant.id, &tenant.contact_email, &token).await?;
+        Some(token)
+    } else {
+        None
+    };
+    operations::finish(tx, operation.id, None).await?;
+    let event = Event {
+        action: "tenants.create",
+        resource: tenant.id.resource_name(),
+        tenant: Some(tenant.id),
+        before: None,
+        after: Some(json!({
+            "slug": tenant.slug, "display_name": tenant.display_name, "plan": tenant.plan,
+            "state": tenant.state.as_str(), "epoch": tenant.epoch,
+        })),
+    };
+    audit::record(tx, actor, event).await?;
+    outbox::tenant_changed(tx, tenant.id).await?;
+    Ok(Provisioned { tenant, token })
+}
+
+/// Marks a tenant that cannot be made; its slug is free again.
+async fn give_up(tx: &PublicTx, tenant: TenantId, reason: &str) -> Result<(), Error> {
+    let seen = store::lock(tx, tenant).await?;
+    if seen.state != State::Provisioning {
+        return Ok(());
+    }
+    let changed = store::change_state(tx, &seen, State::Failed).await?;
+    let failed = changed.ok_or(Error::TenantChanged)?;
+    let event = Event {
+        action: "tenants.fail",
+        resource: tenant.resource_name(),
+        tenant: Some(tenant),
+        before: Some(json!({"state": seen.state.as_str(), "epoch": seen.epoch})),
+        after: Some(json!({
+            "state": failed.state.as_str(), "epoch": failed.epoch, "reason": reason,
+        })),
+    };
+    audit::record(tx, &Actor::system(), event).await?;
+    outbox::tenant_changed(tx, tenant).await
+}

@@ -1,0 +1,147 @@
+//! Access tokens: short-lived, signed, for one tenant or for the platform.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use resido_proto::{
+    identity::{ACCESS_AUDIENCE, AccessClaims, Role, Subject},
+    ids::{TenantId, UserId},
+};
+use resido_tenancy::keys::SigningKey;
+use uuid::Uuid;
+
+use crate::{Config, Error};
+
+/// `typ` of an access token.
+const TYPE: &str = "JWT";
+
+/// Whom a token is for, and for what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// The person.
+    pub(crate) user: UserId,
+    /// The tenant and the epoch of the membership; none for the platform.
+    pub(crate) membership: Option<(TenantId, i64)>,
+    /// The roles in the tenant, or on the platform.
+    pub(crate) roles: Vec<Role>,
+}
+
+/// Signs access tokens; clones share the key.
+#[derive(Debug, Clone)]
+pub(crate) struct Issuer {
+    key: SigningKey,
+    issuer: String,
+    seconds: u32,
+}
+
+impl Issuer {
+    /// Signs with a key.
+    pub(crate) fn new(key: SigningKey, config: &Config) -> Self {
+        Self {
+            key,
+            issuer: config.issuer.clone(),
+            seconds: config.access_token_seconds.clamp(1, 60 * 60),
+        }
+    }
+
+    /// Returns the life of a token, in seconds.
+    pub(crate) fn lifetime_seconds(&self) -> u32 {
+        self.seconds
+    }
+
+    /// Signs a token.
+    ///
+    /// # Errors
+    /// If the key cannot sign.
+    pub(crate) fn issue(&self, holder: Holder) -> Result<String, Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now
+            .map_err(|_| Error::Fault("the clock is before 1970"))?
+            .as_secs();
+        let (tid, epoch) = holder.membership.unzip();
+        let claims = AccessClaims {
+            iss: self.issuer.clone(),
+            aud: ACCESS_AUDIENCE.to_owned(),
+            sub: Subject::User(holder.user),
+            exp: now + u64::from(self.seconds),
+            iat: now,
+            nbf: now,
+            jti: Uuid::new_v4().to_string(),
+            tid,
+            roles: holder.roles,
+            epoch: epoch.unwrap_or_default(),
+        };
+        Ok(self.key.sign(TYPE, &claims)?)
+    }
+
+    /// Returns the keys that verify the tokens, as JSON.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(crate) fn jwks(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(&self.key.jwks())
+            .map_err(|_| Error::Fault("the keys cannot be written as JSON"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
+
+    use super::*;
+
+    fn issuer() -> Issuer {
+        let pem = SigningKey::generate_pem().unwrap();
+        Issuer::new(SigningKey::from_pem(&pem).unwrap(), &Config::default())
+    }
+
+    fn decode(issuer: &Issuer, token: &str) -> AccessClaims {
+        let keys: JwkSet = serde_json::from_slice(&issuer.jwks().unwrap()).unwrap();
+        let header = jsonwebtoken::decode_header(token).unwrap();
+        assert_eq!(header.typ.as_deref(), Some("JWT"));
+        let key = keys.find(&header.kid.unwrap()).unwrap();
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&["resido"]);
+        validation.set_issuer(&["resido"]);
+        jsonwebtoken::decode(token, &DecodingKey::from_jwk(key).unwrap(), &validation)
+            .unwrap()
+            .claims
+    }
+
+    #[test]
+    fn a_token_names_one_tenant_and_lives_15_minutes() {
+        let issuer = issuer();
+        let (user, tenant) = (UserId::new(), TenantId::new());
+        let holder = Holder {
+            user,
+            membership: Some((tenant, 7)),
+            roles: vec![Role::OWNER],
+        };
+        let claims = decode(&issuer, &issuer.issue(holder.clone()).unwrap());
+        assert_eq!(claims.sub, Subject::User(user));
+        assert_eq!((claims.tid, claims.epoch), (Some(tenant), 7));
+        assert_eq!(claims.roles, [Role::OWNER]);
+        assert_eq!(claims.exp - claims.iat, 900);
+        assert_eq!(claims.nbf, claims.iat);
+        let other = decode(&issuer, &issuer.issue(holder).unwrap());
+        assert_ne!(claims.jti, other.jti);
+    }
+
+    #[test]
+    fn a_platform_token_names_no_tenant() {
+        let issuer = issuer();
+        let holder = Holder {
+            user: UserId::new(),
+            membership: None,
+            roles: vec![Role::PLATFORM_ADMIN],
+        };
+        let claims = decode(&issuer, &issuer.issue(holder).unwrap());
+        assert_eq!((claims.tid, claims.epoch), (None, 0));
+    }
+
+    #[test]
+    fn the_published_keys_hold_no_private_half() {
+        let text = String::from_utf8(issuer().jwks().unwrap()).unwrap();
+        assert!(text.contains("\"kid\""), "{text}");
+        assert!(!text.contains("\"d\""), "{text}");
+    }
+}

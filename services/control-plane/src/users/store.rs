@@ -1,0 +1,230 @@
+//! People and memberships in the control plane's tables.
+
+use resido_proto::{
+    ids::{TenantId, UserId},
+    page::PageRequest,
+};
+use resido_tenancy::db::{self, PublicTx, Row, params};
+use uuid::Uuid;
+
+use super::model::{Member, Membership, Names, Person, roles};
+use crate::{Error, email::Email, row::column};
+
+/// Puts the columns of a member into a query on `users u` and `memberships m`.
+macro_rules! member {
+    ($rest:literal) => {
+        concat!(
+            "select u.id, u.email, u.first_name, u.last_name, u.phone, u.last_login_time,
+                    u.create_time, u.revision,
+                    m.roles, m.state, m.epoch, m.create_time as member_since
+               from memberships m join users u on u.id = m.user_id ",
+            $rest
+        )
+    };
+}
+
+const GET: &str = member!("where m.tenant_id = $1 and m.user_id = $2");
+const LIST: &str = member!(
+    "where m.tenant_id = $1
+       and ($2::timestamptz is null or (m.create_time, m.user_id) > ($2, $3))
+     order by m.create_time, m.user_id
+     limit $4"
+);
+const BY_EMAIL: &str = "
+    select id, email, password_hash, first_name, last_name, phone, last_login_time, create_time,
+           revision
+      from users
+     where email = $1";
+const INSERT: &str = "
+    insert into users (id, email, password_hash, first_name, last_name, phone)
+    values ($1, $2, $3, $4, $5, $6)";
+const CONFIRM: &str = "
+    select 1 as one from users where id = $1 and password_hash = $2 for share";
+const JOIN: &str = "
+    insert into memberships (user_id, tenant_id, roles, state)
+    values ($1, $2, $3, 'active')
+    on conflict on constraint memberships_pkey do nothing";
+const EPOCH: &str = "select epoch from tenants where id = $1";
+const TOKEN: &str = "
+    select a.tenant_id
+      from activation_tokens a join tenants t on t.id = a.tenant_id
+     where a.token_hash = $1 and a.email = $2 and a.use_time is null and a.expire_time > now()
+       and t.state = 'active'";
+const LOCK_TENANT: &str = "
+    select 1 as one from tenants where id = $1 and state = 'active' for no key update";
+const USE_TOKEN: &str = "
+    update activation_tokens
+       set use_time = now()
+     where token_hash = $1 and email = $2 and tenant_id = $3
+       and use_time is null and expire_time > now()
+    returning roles";
+const VOID_OTHERS: &str = "
+    update activation_tokens set use_time = now()
+     where tenant_id = $1 and email = $2 and use_time is null";
+
+/// Reads a member of one tenant.
+///
+/// # Errors
+/// [`Error::NotFound`], also for people of other tenants.
+pub(super) async fn get(tx: &PublicTx, tenant: TenantId, user: UserId) -> Result<Member, Error> {
+    let row = tx
+        .query_opt(GET, params![tenant.as_uuid(), user.as_uuid()])
+        .await?;
+    member(&row.ok_or(Error::NotFound("user"))?)
+}
+
+/// Reads a page of a tenant's members in order of joining, and one row more.
+pub(super) async fn list(
+    tx: &PublicTx,
+    tenant: TenantId,
+    page: &PageRequest,
+) -> Result<Vec<Member>, Error> {
+    let created = page.after.map(|cursor| cursor.created());
+    let id = page.after.map(|cursor| cursor.id);
+    let rows = tx
+        .query(LIST, params![tenant.as_uuid(), created, id, page.limit()])
+        .await?;
+    rows.iter().map(member).collect()
+}
+
+/// Finds a person, and the hash of the password.
+pub(crate) async fn person_by_email(
+    tx: &PublicTx,
+    email: &Email,
+) -> Result<Option<(Person, String)>, Error> {
+    let row = tx.query_opt(BY_EMAIL, params![email.as_str()]).await?;
+    row.map(|row| Ok((person(&row)?, column(&row, "password_hash")?)))
+        .transpose()
+}
+
+/// Writes a new person.
+///
+/// # Errors
+/// A conflict if the address was taken meanwhile.
+pub(super) async fn insert(
+    tx: &PublicTx,
+    email: &Email,
+    hash: &str,
+    names: &Names,
+) -> Result<UserId, Error> {
+    let id = UserId::new();
+    match tx
+        .execute(
+            INSERT,
+            params![
+                id.as_uuid(),
+                email.as_str(),
+                hash,
+                names.first_name,
+                names.last_name,
+                names.phone
+            ],
+        )
+        .await
+    {
+        Err(error) if error.constraint() == Some("users_email_key") => Err(Error::Raced),
+        done => Ok(done.map(|_| id)?),
+    }
+}
+
+/// Whether a person's password is still the one that was checked.
+pub(super) async fn still_has(tx: &PublicTx, user: UserId, hash: &str) -> Result<bool, Error> {
+    let row = tx.query_opt(CONFIRM, params![user.as_uuid(), hash]).await?;
+    Ok(row.is_some())
+}
+
+/// Makes a person a member; false if the person is one already.
+pub(super) async fn join(
+    tx: &PublicTx,
+    user: UserId,
+    tenant: TenantId,
+    roles: &[String],
+) -> Result<bool, Error> {
+    match tx
+        .execute(
+            JOIN,
+            params![user.as_uuid(), tenant.as_uuid(), roles.to_vec()],
+        )
+        .await
+    {
+        Err(error) if error.constraint() == Some("memberships_tenant_id_fkey") => {
+            Err(Error::NotFound("tenant"))
+        }
+        done => Ok(done? == 1),
+    }
+}
+
+/// Refuses a call whose context was made before the tenant last changed, as the
+/// fence of the tenant's schema would.
+pub(super) async fn fence(tx: &PublicTx, tenant: TenantId, epoch: i64) -> Result<(), Error> {
+    let row = tx.query_opt(EPOCH, params![tenant.as_uuid()]).await?;
+    let row = row.ok_or(Error::TenantDenied)?;
+    if column::<i64>(&row, "epoch")? > epoch {
+        return Err(db::Error::TenantChanged.into());
+    }
+    Ok(())
+}
+
+/// Returns the tenant that a token would open at present; it is not used up by
+/// asking.
+pub(super) async fn tenant_of_token(
+    tx: &PublicTx,
+    hash: &[u8],
+    email: &Email,
+) -> Result<Option<TenantId>, Error> {
+    let row = tx.query_opt(TOKEN, params![hash, email.as_str()]).await?;
+    row.map(|row| Ok(TenantId::from_uuid(column::<Uuid>(&row, "tenant_id")?)))
+        .transpose()
+}
+
+/// Uses a token up, and with it all others of that tenant and person. Returns
+/// the roles it gives; none if it is not good.
+///
+/// The tenant's row is locked first: of two registrations, or of one and a
+/// suspension, the second sees what the first did.
+pub(super) async fn use_token(
+    tx: &PublicTx,
+    tenant: TenantId,
+    hash: &[u8],
+    email: &Email,
+) -> Result<Option<Vec<String>>, Error> {
+    let id = tenant.as_uuid();
+    if tx.query_opt(LOCK_TENANT, params![id]).await?.is_none() {
+        return Ok(None);
+    }
+    let row = tx
+        .query_opt(USE_TOKEN, params![hash, email.as_str(), id])
+        .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    tx.execute(VOID_OTHERS, params![id, email.as_str()]).await?;
+    column(&row, "roles").map(Some)
+}
+
+fn person(row: &Row) -> Result<Person, Error> {
+    Ok(Person {
+        id: UserId::from_uuid(column::<Uuid>(row, "id")?),
+        email: column(row, "email")?,
+        names: Names {
+            first_name: column(row, "first_name")?,
+            last_name: column(row, "last_name")?,
+            phone: column(row, "phone")?,
+        },
+        last_login: column(row, "last_login_time")?,
+        created: column(row, "create_time")?,
+        revision: column(row, "revision")?,
+    })
+}
+
+fn member(row: &Row) -> Result<Member, Error> {
+    Ok(Member {
+        person: person(row)?,
+        membership: Membership {
+            roles: roles(column(row, "roles")?),
+            state: column::<&str>(row, "state")?.parse()?,
+            epoch: column(row, "epoch")?,
+            created: column(row, "member_since")?,
+        },
+    })
+}

@@ -1,0 +1,201 @@
+//! What a stream says.
+
+use resido_proto::{
+    ids::{TenantId, UserId},
+    tenancy::v1 as proto,
+};
+use resido_tenancy::tenant::State;
+
+use proto::watch_tenants_response::{Event, Heartbeat, Snapshot};
+
+/// A tenant as gateways must know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) id: TenantId,
+    pub(crate) slug: String,
+    pub(crate) domains: Vec<String>,
+    pub(crate) state: State,
+    pub(crate) epoch: i64,
+    pub(crate) plan: String,
+    pub(crate) placement: String,
+    pub(crate) schema_version: i64,
+    pub(crate) read_only: bool,
+}
+
+impl Route {
+    /// Whether gateways hear of the tenant. One that was never made is not there
+    /// for them; and its slug may belong to another.
+    fn is_told(&self) -> bool {
+        !matches!(self.state, State::Provisioning | State::Failed)
+    }
+}
+
+impl From<Route> for proto::TenantRoute {
+    fn from(route: Route) -> Self {
+        Self {
+            id: route.id.to_string(),
+            slug: route.slug,
+            domains: route.domains,
+            state: proto::tenant::State::from(route.state).into(),
+            epoch: route.epoch,
+            plan: route.plan,
+            placement: route.placement,
+            schema_version: route.schema_version,
+            read_only: route.read_only,
+        }
+    }
+}
+
+/// The least epoch of a membership's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Epoch {
+    pub(crate) user: UserId,
+    pub(crate) tenant: TenantId,
+    pub(crate) epoch: i64,
+}
+
+impl From<Epoch> for proto::MembershipEpoch {
+    fn from(epoch: Epoch) -> Self {
+        Self {
+            user_id: epoch.user.to_string(),
+            tenant_id: epoch.tenant.to_string(),
+            epoch: epoch.epoch,
+        }
+    }
+}
+
+/// One row of the outbox, with what it speaks of as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) sequence: i64,
+    pub(crate) what: What,
+}
+
+/// What changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A tenant.
+    Tenant(Route),
+    /// A membership; none if it is gone.
+    Membership(Option<Epoch>),
+}
+
+impl Change {
+    /// Returns the message to send, if there is anything to say.
+    pub(crate) fn message(&self) -> Option<proto::WatchTenantsResponse> {
+        let event = match &self.what {
+            What::Tenant(route) => route
+                .is_told()
+                .then(|| Event::Tenant(route.clone().into()))?,
+            What::Membership(epoch) => Event::Membership((*epoch)?.into()),
+        };
+        Some(message(event, self.sequence))
+    }
+}
+
+/// What the feed hands to streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Something changed.
+    Change(Change),
+    /// Everything up to this number has been handed out.
+    Alive(i64),
+}
+
+/// Returns a part of the whole state.
+pub(crate) fn snapshot(
+    tenants: Vec<Route>,
+    memberships: Vec<Epoch>,
+    last: bool,
+    sequence: i64,
+) -> proto::WatchTenantsResponse {
+    let event = Event::Snapshot(Snapshot {
+        tenants: tenants.into_iter().map(Into::into).collect(),
+        memberships: memberships.into_iter().map(Into::into).collect(),
+        last,
+    });
+    message(event, sequence)
+}
+
+/// Returns a sign of life.
+pub(crate) fn heartbeat(sequence: i64) -> proto::WatchTenantsResponse {
+    message(Event::Heartbeat(Heartbeat {}), sequence)
+}
+
+fn message(event: Event, sequence: i64) -> proto::WatchTenantsResponse {
+    proto::WatchTenantsResponse {
+        sequence,
+        event: Some(event),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn route(state: State) -> Route {
+        Route {
+            id: TenantId::new(),
+            slug: "acme".into(),
+            domains: vec!["acme.example".into()],
+            state,
+            epoch: 3,
+            plan: "free".into(),
+            placement: "main".into(),
+            schema_version: 1,
+            read_only: false,
+        }
+    }
+
+    fn change(what: What) -> Change {
+        Change { sequence: 9, what }
+    }
+
+    #[test]
+    fn tenants_that_were_never_made_are_not_told_of() {
+        for state in [State::Provisioning, State::Failed] {
+            assert_eq!(change(What::Tenant(route(state))).message(), None);
+        }
+        for state in [
+            State::Active,
+            State::Suspended,
+            State::Deleting,
+            State::Purged,
+        ] {
+            let message = change(What::Tenant(route(state))).message().unwrap();
+            assert_eq!(message.sequence, 9);
+        }
+    }
+
+    #[test]
+    fn a_route_is_what_a_directory_takes() {
+        use resido_tenancy::directory::Entry;
+        let sent = route(State::Suspended);
+        let entry = Entry::try_from(proto::TenantRoute::from(sent.clone())).unwrap();
+        assert_eq!(entry.id, sent.id);
+        assert_eq!((entry.state, entry.epoch), (State::Suspended, 3));
+        assert_eq!(entry.domains, sent.domains);
+    }
+
+    #[test]
+    fn a_membership_that_is_gone_says_nothing() {
+        assert_eq!(change(What::Membership(None)).message(), None);
+        let epoch = Epoch {
+            user: UserId::new(),
+            tenant: TenantId::new(),
+            epoch: 2,
+        };
+        let message = change(What::Membership(Some(epoch))).message().unwrap();
+        let Some(Event::Membership(sent)) = message.event else {
+            panic!("{message:?}")
+        };
+        assert_eq!(sent.user_id, epoch.user.to_string());
+        assert_eq!(sent.epoch, 2);
+    }
+
+    #[test]
+    fn every_message_says_where_to_resume() {
+        assert_eq!(heartbeat(4).sequence, 4);
+        assert_eq!(snapshot(Vec::new(), Vec::new(), true, 5).sequence, 5);
+    }
+}
