@@ -5,10 +5,10 @@
 //! page in `docs/errors/`, and a public message. Everything else in an error is
 //! for the logs alone.
 
-use std::{borrow::Cow, error::Error, time::Duration};
+use std::{borrow::Cow, collections::HashMap, error::Error, time::Duration};
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, FieldViolation, RetryInfo, StatusExt as _};
 
 /// `domain` of every `google.rpc.ErrorInfo` we make.
 pub const DOMAIN: &str = "resido";
@@ -75,6 +75,27 @@ impl Kind {
     }
 }
 
+/// Returns the HTTP status of a gRPC code, for callers who speak REST.
+///
+/// *Source*: the mapping that `google/rpc/code.proto` states beside each code.
+#[must_use]
+pub const fn http_status(code: Code) -> u16 {
+    match code {
+        Code::Ok => 200,
+        Code::Cancelled => 499,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+        Code::DeadlineExceeded => 504,
+        Code::NotFound => 404,
+        Code::AlreadyExists | Code::Aborted => 409,
+        Code::PermissionDenied => 403,
+        Code::ResourceExhausted => 429,
+        Code::Unimplemented => 501,
+        Code::Unavailable => 503,
+        Code::Unauthenticated => 401,
+        Code::Unknown | Code::Internal | Code::DataLoss => 500,
+    }
+}
+
 /// A field of a request that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -130,29 +151,29 @@ pub trait Failure: Error {
 /// far as it has them, `BadRequest` and `RetryInfo` in its details.
 #[must_use]
 pub fn to_status(failure: &dyn Failure) -> Status {
-    let mut details = ErrorDetails::new();
-    details.set_error_info(
-        failure.reason(),
-        DOMAIN,
-        failure
-            .metadata()
-            .into_iter()
-            .collect::<std::collections::HashMap<_, _>>(),
-    );
-    for violation in failure.violations() {
-        details.add_bad_request_violation(
-            violation.field.clone().into_owned(),
-            violation.description.clone().into_owned(),
-        );
-    }
-    if let Some(delay) = failure.retry_after() {
-        details.set_retry_info(Some(delay));
-    }
-    Status::with_error_details(
+    Status::with_error_details_vec(
         failure.kind().code(),
         failure.public_message().into_owned(),
-        details,
+        details(failure),
     )
+}
+
+/// Lists a failure's details, `ErrorInfo` first: clients look for it there.
+fn details(failure: &dyn Failure) -> Vec<ErrorDetail> {
+    let facts: HashMap<_, _> = failure.metadata().into_iter().collect();
+    let mut details = vec![ErrorInfo::new(failure.reason(), DOMAIN, facts).into()];
+    let violations = failure.violations();
+    if !violations.is_empty() {
+        let violations = violations.iter().map(|violation| {
+            let field = violation.field.clone().into_owned();
+            FieldViolation::new(field, violation.description.clone().into_owned())
+        });
+        details.push(BadRequest::new(violations.collect::<Vec<_>>()).into());
+    }
+    if let Some(delay) = failure.retry_after() {
+        details.push(RetryInfo::new(Some(delay)).into());
+    }
+    details
 }
 
 #[cfg(test)]
