@@ -1,0 +1,179 @@
+//! Settings of the gateway.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use resido_proto::identity::{ACCESS_AUDIENCE, ACCESS_ISSUER};
+use resido_transcode::{HttpRule, JsonOptions};
+use serde::Deserialize;
+
+/// The section `[gateway]` of the configuration.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address of the port that callers use; default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// Address of the admin port, for operators alone; default
+    /// `127.0.0.1:9901`.
+    pub admin_listen: SocketAddr,
+    /// URL of the control plane where it runs apart. Without one there are no
+    /// tenants, and only anonymous methods can be served.
+    pub control_plane: Option<String>,
+    /// `iss` of the access tokens that are accepted; default `resido`.
+    pub issuer: String,
+    /// Any of these must be `aud` of an access token; default `resido`.
+    pub audiences: Vec<String>,
+    /// Origins of web pages that may call, such as `https://app.example`; `*`
+    /// admits all. Default none.
+    pub allowed_origins: Vec<String>,
+    /// Domains whose first label is a tenant's slug, such as `example.com` for
+    /// `acme.example.com`. Default none.
+    pub base_domains: Vec<String>,
+    /// Whether reflection, health, `/openapi.json` and `/docs` are served;
+    /// default true.
+    pub describe: bool,
+    /// Bounds of what a caller may ask.
+    pub limits: Limits,
+    /// Services behind the gateway, besides the built-in ones.
+    pub upstreams: Vec<UpstreamConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 9901)),
+            control_plane: None,
+            issuer: ACCESS_ISSUER.to_owned(),
+            audiences: vec![ACCESS_AUDIENCE.to_owned()],
+            allowed_origins: Vec::new(),
+            base_domains: Vec::new(),
+            describe: true,
+            limits: Limits::default(),
+            upstreams: Vec::new(),
+        }
+    }
+}
+
+/// The section `[gateway.limits]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Open connections at most; default 10,000.
+    pub connections: usize,
+    /// Calls under way at most, streams included; default 10,000.
+    pub requests: usize,
+    /// Streams of one HTTP/2 connection at most; default 128.
+    pub streams_per_connection: u32,
+    /// Bytes of a REST request's body at most; default 4 MiB.
+    pub body_bytes: usize,
+    /// Bytes of one message that a service returns to a REST caller at most;
+    /// default 64 MiB.
+    pub reply_bytes: usize,
+    /// Seconds until a request's header must have come; default 10.
+    pub header_seconds: u64,
+    /// Seconds a REST caller may pause within its body; default 30.
+    pub body_idle_seconds: u64,
+    /// Seconds a unary call may take where its method does not say; default 15.
+    pub unary_seconds: u64,
+    /// Seconds that calls under way may take when the gateway stops; default
+    /// 10.
+    pub drain_seconds: u64,
+}
+
+impl Limits {
+    pub(crate) fn header_timeout(&self) -> Duration {
+        Duration::from_secs(self.header_seconds)
+    }
+
+    pub(crate) fn body_idle(&self) -> Duration {
+        Duration::from_secs(self.body_idle_seconds)
+    }
+
+    pub(crate) fn unary(&self) -> Duration {
+        Duration::from_secs(self.unary_seconds)
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            requests: 10_000,
+            streams_per_connection: 128,
+            body_bytes: 4 << 20,
+            reply_bytes: 64 << 20,
+            header_seconds: 10,
+            body_idle_seconds: 30,
+            unary_seconds: 15,
+            drain_seconds: 10,
+        }
+    }
+}
+
+/// An entry `[[gateway.upstreams]]`: a service behind the gateway.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamConfig {
+    /// The service's name, to which contexts are addressed.
+    pub name: String,
+    /// Where it answers, such as `http://127.0.0.1:50052`; calls are spread over
+    /// several.
+    pub endpoints: Vec<String>,
+    /// File with its encoded `FileDescriptorSet`, from the folder of the
+    /// configuration file; may be left out for the built-in services.
+    #[serde(default)]
+    pub descriptor_set: Option<PathBuf>,
+    /// Full names of the services that are served; all of the set's when left
+    /// out.
+    #[serde(default)]
+    pub services: Option<Vec<String>>,
+    /// Who may call methods that carry no policy of ours; default `deny`.
+    #[serde(default)]
+    pub default_access: Access,
+    /// How its messages look as JSON.
+    #[serde(default)]
+    pub json: JsonOptions,
+    /// Policies for protos that cannot carry our options; later entries win.
+    #[serde(default)]
+    pub methods: Vec<MethodConfig>,
+    /// HTTP bindings for protos without annotations.
+    #[serde(default)]
+    pub http_rules: Vec<HttpRule>,
+}
+
+/// An entry `[[gateway.upstreams.methods]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodConfig {
+    /// `package.Service.Method`, or `package.Service.*`.
+    pub selector: String,
+    /// Who may call.
+    pub access: Access,
+    /// Any of these roles is needed; none: any caller that `access` admits.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Seconds a call may take.
+    #[serde(default)]
+    pub timeout_seconds: Option<u64>,
+}
+
+/// Who may call a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Nobody.
+    #[default]
+    Deny,
+    /// Anybody.
+    Anonymous,
+    /// Whoever has a valid credential.
+    Authenticated,
+    /// Members of one verified tenant.
+    Tenant,
+    /// Platform staff.
+    Platform,
+}

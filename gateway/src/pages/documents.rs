@@ -1,0 +1,100 @@
+//! `/openapi.json`, and the page at `/docs` that shows it.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::Full;
+use resido_proto::options::v1::Access;
+use resido_transcode::{Method, OpenApiInfo, Visibility};
+use sha2::{Digest as _, Sha256};
+use tonic::body::Body;
+
+use crate::{catalog::Catalog, wire::Reply};
+
+const PAGE: &str = include_str!("../../assets/docs.html");
+
+/// The documents, made once.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    openapi: Bytes,
+    /// What the page may do: run its own script, and call its own origin.
+    policy: HeaderValue,
+}
+
+impl Documents {
+    /// Describes everything that is routed.
+    pub(crate) fn new(catalog: &Catalog) -> Self {
+        let script = PAGE
+            .split("<script>")
+            .nth(1)
+            .and_then(|rest| rest.split("</script>").next());
+        let hash = STANDARD.encode(Sha256::digest(script.unwrap_or_default()));
+        let policy = format!(
+            "default-src 'none'; script-src 'sha256-{hash}'; style-src 'unsafe-inline'; \
+             img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
+        );
+        let policy = HeaderValue::from_str(&policy);
+        Self {
+            openapi: openapi(catalog).to_string().into(),
+            policy: policy.unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'")),
+        }
+    }
+
+    /// Returns the document at a path, if there is one.
+    pub(crate) fn get(&self, path: &str) -> Option<Reply> {
+        match path {
+            "/" => {
+                let mut reply = Reply::new(Body::empty());
+                *reply.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+                reply
+                    .headers_mut()
+                    .insert(header::LOCATION, HeaderValue::from_static("/docs"));
+                Some(reply)
+            }
+            "/openapi.json" => Some(page(self.openapi.clone(), "application/json", None)),
+            "/docs" => {
+                let policy = (header::CONTENT_SECURITY_POLICY, self.policy.clone());
+                Some(page(
+                    Bytes::from_static(PAGE.as_bytes()),
+                    "text/html; charset=utf-8",
+                    Some(policy),
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn page(body: Bytes, kind: &'static str, more: Option<(HeaderName, HeaderValue)>) -> Reply {
+    let length = HeaderValue::from(body.len());
+    let mut reply = Reply::new(Body::new(Full::new(body)));
+    let headers = reply.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_LENGTH, length);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.extend(more);
+    reply
+}
+
+/// Describes everything that is routed, as OpenAPI 3.1.
+pub(crate) fn openapi(catalog: &Catalog) -> serde_json::Value {
+    let info = OpenApiInfo {
+        title: "Resido".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ..OpenApiInfo::default()
+    };
+    let visibility = |method: &Method| match catalog.endpoint(&method.path) {
+        None => Visibility::Hidden,
+        Some(endpoint) => match endpoint.policy.access {
+            Access::Unspecified | Access::Internal => Visibility::Hidden,
+            Access::Anonymous => Visibility::Anonymous,
+            Access::Authenticated | Access::Tenant | Access::Platform => Visibility::Authenticated,
+        },
+    };
+    catalog.api.openapi(&info, &visibility)
+}

@@ -1,0 +1,242 @@
+//! The gateway, put together: the stack of layers stands here once, top to
+//! bottom.
+
+use std::sync::Arc;
+
+use resido_observability::Metrics;
+use resido_proto::identity_api::v1::{GetJwksRequest, auth_service_client::AuthServiceClient};
+use resido_tenancy::{context::Signer, directory::Directory};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower::{ServiceBuilder, util::BoxCloneSyncService};
+
+use crate::{
+    admin::Admin,
+    auth::{Authenticator, KeySource},
+    catalog::{Catalog, RouteInfo},
+    config::Config,
+    context::Minter,
+    error::Error,
+    internal::ControlPlane,
+    layers::{
+        Authenticate, Authorize, ClassifyLayer, CorsLayer, DeadlineLayer, FindMethod, Forward,
+        GateLayer, ObserveLayer, RenderLayer, ResolveTenant, ServePagesLayer, Shed, TranscodeLayer,
+    },
+    listener::{self, Service},
+    pages::{Documents, Health, builtin, openapi},
+    render::Renderer,
+    upstream::Upstream,
+    watch::Watch,
+    wire::BoxError,
+};
+
+/// The gateway. Clones are the same gateway.
+#[derive(Clone)]
+pub struct Gateway {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    config: Config,
+    catalog: Arc<Catalog>,
+    directory: Directory,
+    authenticator: Arc<Authenticator>,
+    minter: Arc<Minter>,
+    metrics: Metrics,
+    control_plane: Option<ControlPlane>,
+    health: Option<Health>,
+    ready: watch::Sender<bool>,
+}
+
+impl Gateway {
+    /// Puts a gateway together. The upstream named `control-plane`, if there is
+    /// one, tells it tenants and keys; contexts are signed by `signer`.
+    ///
+    /// # Errors
+    /// [`Error`] with every fault of the upstreams.
+    pub fn new(
+        config: &Config,
+        mut upstreams: Vec<Upstream>,
+        signer: Signer,
+        metrics: Metrics,
+    ) -> Result<Self, Error> {
+        // Found out here rather than at the first call.
+        CorsLayer::new(&config.allowed_origins)?;
+        let minter = Arc::new(Minter::new(signer));
+        let control_plane = upstreams
+            .iter()
+            .find(|upstream| upstream.name == ControlPlane::NAME)
+            .map(|upstream| ControlPlane::new(upstream.transport.clone(), Arc::clone(&minter)));
+        let mut health = None;
+        if config.describe {
+            let (own, reporter) = builtin(&upstreams)?;
+            upstreams.push(own);
+            health = Some(reporter);
+        }
+        let keys = key_source(control_plane.clone());
+        let authenticator = Authenticator::new(keys, &config.issuer, &config.audiences);
+        let ready = watch::Sender::new(control_plane.is_none());
+        Ok(Self {
+            parts: Arc::new(Parts {
+                config: config.clone(),
+                catalog: Arc::new(Catalog::new(&upstreams)?),
+                directory: Directory::new(),
+                authenticator: Arc::new(authenticator),
+                minter,
+                metrics,
+                control_plane,
+                health,
+                ready,
+            }),
+        })
+    }
+
+    /// Serves until `shutdown`; then takes no new connections, lets calls under
+    /// way end, and returns.
+    ///
+    /// # Errors
+    /// [`Error::Origin`].
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+        shutdown: CancellationToken,
+    ) -> Result<(), Error> {
+        let service = self.service()?;
+        let limits = self.parts.config.limits.clone();
+        let mut tasks = JoinSet::new();
+        if let Some(listener) = admin {
+            let (service, limits, end) = (self.admin(), limits.clone(), shutdown.clone());
+            tasks.spawn(async move { listener::serve(listener, service, &limits, end).await });
+        }
+        // Followed to the very end: calls that drain still need it.
+        let following = self.clone();
+        let following = tokio::spawn(async move { following.follow().await });
+        listener::serve(listener, service, &limits, shutdown).await;
+        while tasks.join_next().await.is_some() {}
+        following.abort();
+        Ok(())
+    }
+
+    /// Waits until tenants and keys are known; at once where there is no control
+    /// plane.
+    pub async fn until_ready(&self) {
+        let mut ready = self.parts.ready.subscribe();
+        // Fails only when the sender is gone, and this keeps it.
+        let _ready = ready.wait_for(|ready| *ready).await.is_ok();
+    }
+
+    /// Describes everything that is routed, as OpenAPI 3.1.
+    #[must_use]
+    pub fn openapi(&self) -> serde_json::Value {
+        openapi(&self.parts.catalog)
+    }
+
+    /// Lists what is routed.
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteInfo> {
+        self.parts.catalog.routes()
+    }
+
+    async fn follow(self) {
+        let parts = &self.parts;
+        let watch = parts.control_plane.clone().map(|control_plane| Watch {
+            control_plane,
+            directory: parts.directory.clone(),
+            authenticator: Arc::clone(&parts.authenticator),
+            metrics: parts.metrics.clone(),
+            ready: parts.ready.clone(),
+        });
+        let announce = async {
+            self.until_ready().await;
+            if let Some(health) = &parts.health {
+                health.set(true).await;
+            }
+        };
+        if let Some(health) = &parts.health {
+            let ready = *parts.ready.borrow();
+            health.set(ready).await;
+        }
+        match watch {
+            Some(watch) => {
+                tokio::join!(watch.run(), announce);
+            }
+            None => announce.await,
+        }
+    }
+
+    /// One request from socket to upstream and back.
+    fn service(&self) -> Result<Service, Error> {
+        let parts = &self.parts;
+        let (config, catalog) = (&parts.config, &parts.catalog);
+        let renderer = Renderer::new(Arc::clone(catalog));
+        let documents = config.describe.then(|| Arc::new(Documents::new(catalog)));
+        let calls = ServiceBuilder::new()
+            // The path's method and the bindings.
+            .layer(GateLayer::new(FindMethod::new(Arc::clone(catalog))))
+            // Who calls.
+            .layer(GateLayer::new(Authenticate::new(Arc::clone(
+                &parts.authenticator,
+            ))))
+            // For which tenant, and whether it takes calls.
+            .layer(GateLayer::new(ResolveTenant::new(
+                parts.directory.clone(),
+                &config.base_domains,
+            )))
+            // Whether the method's policy admits the caller.
+            .layer(GateLayer::new(Authorize::new(parts.metrics.clone())))
+            // For how long.
+            .layer(DeadlineLayer::new(config.limits.unary()))
+            // Path, query and body into a message; its reply into JSON.
+            .layer(TranscodeLayer::new(&config.limits, renderer.clone()))
+            .service(Forward::new(Arc::clone(&parts.minter)));
+        let service = ServiceBuilder::new()
+            // Request id, span; log line and counts at the end.
+            .layer(ObserveLayer::new(parts.metrics.clone()))
+            // Preflights are answered here.
+            .layer(CorsLayer::new(&config.allowed_origins)?)
+            // The protocol; identity is stripped; gRPC-Web becomes gRPC.
+            .layer(ClassifyLayer::new(renderer.clone()))
+            // What stops a call becomes an answer in its protocol.
+            .layer(RenderLayer::new(renderer))
+            // Beyond the limit: refused at once.
+            .layer(GateLayer::new(Shed::new(config.limits.requests)))
+            // What is no call.
+            .layer(ServePagesLayer::new(Arc::clone(catalog), documents))
+            .service(calls);
+        Ok(BoxCloneSyncService::new(service))
+    }
+
+    fn admin(&self) -> Service {
+        let parts = &self.parts;
+        Admin {
+            catalog: Arc::clone(&parts.catalog),
+            directory: parts.directory.clone(),
+            metrics: parts.metrics.clone(),
+            minter: Arc::clone(&parts.minter),
+            ready: parts.ready.subscribe(),
+        }
+        .service()
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+/// Fetches the keys of access tokens from the control plane.
+fn key_source(control_plane: Option<ControlPlane>) -> KeySource {
+    KeySource::new(Box::new(move || {
+        let control_plane = control_plane.clone();
+        Box::pin(async move {
+            let control_plane =
+                control_plane.ok_or_else(|| BoxError::from("there is no control plane"))?;
+            let body = AuthServiceClient::new(control_plane)
+                .get_jwks(GetJwksRequest {})
+                .await?;
+            Ok(serde_json::from_slice(&body.into_inner().data)?)
+        })
+    }))
+}
