@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What an API is made of.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Compiled {
     pub(super) methods: Vec<Arc<Method>>,
     /// Index of a method by its gRPC path.

@@ -1,12 +1,12 @@
 //! The compiled API: from descriptor sets and rules to routes.
 
 mod allow;
-mod api;
 mod compile;
+mod compiled;
 mod descriptors;
 mod route;
 mod source;
 
-pub use api::{Api, BindingInfo};
+pub use compiled::{Api, BindingInfo};
 pub use route::Route;
 pub use source::Source;

@@ -7,7 +7,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Va
 use crate::json::Known;
 
 /// Fields from a message inwards; all but the last are singular messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct FieldPath {
     /// In proto names, dotted.
     pub(crate) text: String,

@@ -1,6 +1,6 @@
 //! A binding after checking.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use prost_reflect::{DescriptorPool, FieldDescriptor, MessageDescriptor};
 
@@ -8,7 +8,6 @@ use super::field_path::FieldPath;
 use crate::{method::Method, settings::JsonOptions, template::Template};
 
 /// Everything that is known of a binding before a request comes.
-#[derive(Debug)]
 pub(crate) struct Binding {
     pub(crate) method: Arc<Method>,
     /// The HTTP method, or `*`.
@@ -28,7 +27,7 @@ pub(crate) struct Binding {
 }
 
 /// What the body of a request fills.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Body {
     /// Nothing; there must be none.
     None,
@@ -36,6 +35,18 @@ pub(crate) enum Body {
     Whole,
     /// One field.
     Field(FieldDescriptor),
+}
+
+/// By hand: descriptors print all they refer to, and a message that contains
+/// itself without end.
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Binding")
+            .field("method", &self.method.path)
+            .field("verb", &self.verb)
+            .field("template", &self.template.text)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Binding {

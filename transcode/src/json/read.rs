@@ -18,7 +18,6 @@ use crate::{
 };
 
 /// What a reading has brought.
-#[derive(Debug)]
 pub(crate) struct Document {
     /// The value; `None` if it was null or does not fit.
     pub(crate) value: Option<Value>,
@@ -33,14 +32,13 @@ pub(crate) struct Document {
 pub(crate) struct Present {
     /// Its path in proto names.
     pub(crate) path: String,
-    /// Whether its value is null.
-    pub(crate) null: bool,
+    /// Whether it has no value: null, or one that does not fit.
+    pub(crate) no_value: bool,
     /// Whether the text names nothing inside it.
     pub(crate) leaf: bool,
 }
 
 /// The state of one reading.
-#[derive(Debug)]
 pub(crate) struct Reader<'a> {
     text: &'a str,
     pub(super) lex: Lexer<'a>,
@@ -178,16 +176,16 @@ impl<'a> Reader<'a> {
             return self.field(field);
         }
         let index = self.present.len();
-        let null = self.lex.peek()? == Peek::Null;
         self.present.push(Present {
             path: self.path.clone(),
-            null,
+            no_value: true,
             leaf: true,
         });
         let value = self.field(field)?;
         let inside = self.present.len() > index + 1;
         if let Some(present) = self.present.get_mut(index) {
             present.leaf = !inside;
+            present.no_value = value.is_none();
         }
         Ok(value)
     }

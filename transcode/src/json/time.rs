@@ -13,9 +13,9 @@ const NANOS_PER_SECOND: u32 = 1_000_000_000;
 pub(super) fn parse_timestamp(text: &str) -> Option<(i64, i32)> {
     let bytes = text.as_bytes();
     let mark = |at: usize, byte: u8| bytes.get(at) == Some(&byte);
-    if !text.is_ascii()
-        || !(mark(4, b'-') && mark(7, b'-') && mark(10, b'T') && mark(13, b':') && mark(16, b':'))
-    {
+    let date = mark(4, b'-') && mark(7, b'-') && mark(10, b'T');
+    let time = mark(13, b':') && mark(16, b':');
+    if !(text.is_ascii() && date && time) {
         return None;
     }
     let number = |from: usize, to: usize| digits(text.get(from..to)?);

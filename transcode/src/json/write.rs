@@ -33,7 +33,6 @@ pub(crate) enum UnknownTypes {
 }
 
 /// The state of one writing.
-#[derive(Debug)]
 pub(crate) struct Writer<'p> {
     pub(super) out: String,
     options: JsonOptions,
@@ -157,7 +156,7 @@ impl<'p> Writer<'p> {
     /// Writes a map, sorted by key so that the same message looks the same.
     pub(super) fn map(&mut self, kind: &Kind, map: &HashMap<MapKey, Value>) -> Written {
         let mut entries: Vec<_> = map.iter().collect();
-        entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        entries.sort_unstable_by_key(|(key, _)| *key);
         self.out.push('{');
         let mut first = true;
         for (key, value) in entries {

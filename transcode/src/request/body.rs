@@ -10,7 +10,6 @@ use crate::{
 };
 
 /// A message with what the body fills.
-#[derive(Debug)]
 pub(super) struct Filled {
     pub(super) message: DynamicMessage,
     pub(super) faults: Vec<FieldFault>,

@@ -67,7 +67,7 @@ fn bind(
     let value = from_text(&variable.field().kind(), text).map_err(fault)?;
     let in_body = present
         .iter()
-        .any(|present| !present.null && present.path == variable.text);
+        .any(|present| !present.no_value && present.path == variable.text);
     if in_body && *variable.get(message) != value {
         let text = shorten(text);
         let what = format!("the path says {text}, the body something else");

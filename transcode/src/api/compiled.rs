@@ -1,6 +1,6 @@
 //! The immutable result of compiling all sources.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use prost_reflect::DescriptorPool;
 
@@ -21,7 +21,6 @@ use crate::{
 /// Every method of every upstream, and the paths that lead to them.
 ///
 /// Immutable; share it in an [`Arc`].
-#[derive(Debug)]
 pub struct Api {
     compiled: Compiled,
     /// Where details of a status are looked up: google.rpc's types first, so
@@ -38,6 +37,15 @@ pub struct BindingInfo<'a> {
     pub template: &'a str,
     /// Where it leads.
     pub method: &'a Arc<Method>,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("methods", &self.compiled.methods.len())
+            .field("bindings", &self.compiled.bindings.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Api {

@@ -1,0 +1,16 @@
+//! The whole way through the crate, a file per promise.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod compile;
+mod conflicts;
+mod conformance;
+mod openapi;
+mod requests;
+mod responses;
+mod routes;
+mod shapes;
+mod statuses;
