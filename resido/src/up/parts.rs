@@ -97,10 +97,13 @@ impl Parts {
                 back,
             ));
         }
+        // It learns keys and tenants while it serves.
+        let serving = gateway
+            .clone()
+            .serve(listeners.gateway, Some(listeners.admin), front);
+        parts.front.spawn(async { Ok(serving.await?) });
         let ready = timeout(READY_LIMIT, gateway.until_ready());
         ready.await.context("the gateway does not get ready")?;
-        let serving = gateway.serve(listeners.gateway, Some(listeners.admin), front);
-        parts.front.spawn(async { Ok(serving.await?) });
         Ok(parts)
     }
 
