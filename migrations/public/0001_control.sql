@@ -139,6 +139,8 @@ create index outbox_tenant on outbox (tenant_id, id);
 -- Numbers are drawn when a row is written, and rows are seen when its
 -- transaction ends: without the lock a reader could pass a number by before its
 -- row appears, and never hear of it. Writers take it last and hold it briefly.
+-- Its first key follows those of the migration engine's locks, 0x52657301 and
+-- 0x52657302.
 create function outbox_in_order() returns trigger language plpgsql as $$
 begin
     perform pg_advisory_xact_lock(1382380291, 0);

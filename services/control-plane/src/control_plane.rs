@@ -120,8 +120,7 @@ impl ControlPlane {
     /// seeding a demonstration.
     ///
     /// # Errors
-    /// If a value breaks a rule, the slug's tenant is still being made, or the
-    /// database fails.
+    /// If a value breaks a rule, or the database fails.
     pub async fn create_tenant_direct(
         &self,
         slug: &str,

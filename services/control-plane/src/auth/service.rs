@@ -106,7 +106,7 @@ async fn enter(
     hash: &str,
     tenant: Option<&Selector>,
 ) -> Result<(Person, Way), Error> {
-    let doors = store::doors(tx, person.id).await?;
+    let doors = store::doors(tx, person.id, tenant).await?;
     let platform = store::platform_roles(tx, person.id).await?;
     let way = choose(tenant, doors, platform)?;
     let time = store::logged_in(tx, person.id, hash).await?;

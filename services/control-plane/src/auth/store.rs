@@ -6,7 +6,10 @@ use resido_proto::{
     identity::Role,
     ids::{TenantId, UserId},
 };
-use resido_tenancy::db::{PublicTx, Row, params};
+use resido_tenancy::{
+    db::{PublicTx, Row, params},
+    tenant::Selector,
+};
 use uuid::Uuid;
 
 use super::model::Door;
@@ -23,17 +26,29 @@ const DOORS: &str = "
     select t.id, t.slug, t.state as tenant_state, m.roles, m.state, m.epoch, m.create_time
       from memberships m join tenants t on t.id = m.tenant_id
      where m.user_id = $1
+       and ($2::uuid is null or t.id = $2) and ($3::text is null or t.slug = $3)
      order by t.slug, t.id
-     limit $2";
+     limit $4";
 const PLATFORM: &str = "select roles from platform_roles where user_id = $1";
 const LOGGED_IN: &str = "
     update users set last_login_time = now()
      where id = $1 and password_hash = $2
     returning last_login_time";
 
-/// Reads a person's memberships, by slug.
-pub(super) async fn doors(tx: &PublicTx, user: UserId) -> Result<Vec<Door>, Error> {
-    let rows = tx.query(DOORS, params![user.as_uuid(), MAX_DOORS]).await?;
+/// Reads a person's memberships by slug, or only that in the tenant selected.
+pub(super) async fn doors(
+    tx: &PublicTx,
+    user: UserId,
+    selector: Option<&Selector>,
+) -> Result<Vec<Door>, Error> {
+    let (id, slug) = match selector {
+        None => (None, None),
+        Some(Selector::Id(id)) => (Some(id.as_uuid()), None),
+        Some(Selector::Slug(slug)) => (None, Some(slug.as_str())),
+    };
+    let rows = tx
+        .query(DOORS, params![user.as_uuid(), id, slug, MAX_DOORS])
+        .await?;
     rows.iter().map(door).collect()
 }
 

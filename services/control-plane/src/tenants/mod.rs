@@ -1,5 +1,6 @@
 //! Tenants: made with their schema, found, suspended and resumed.
 
+mod create;
 mod model;
 mod operations;
 mod provision;

@@ -20,6 +20,10 @@ const FIND: &str = "
     select id, tenant_id, actor, request_hash, attempt
       from operations
      where actor = $1 and idempotency_key = $2";
+const OPEN: &str = "
+    select id, tenant_id, actor, request_hash, attempt
+      from operations
+     where tenant_id = $1 and not done";
 const CLAIM: &str = "
     update operations
        set attempt = attempt + 1, lease_until = now() + interval '2 minutes'
@@ -71,6 +75,12 @@ pub(super) async fn find(
     key: &str,
 ) -> Result<Option<Operation>, Error> {
     let row = tx.query_opt(FIND, params![actor, key]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Finds the operation that a tenant's making waits for.
+pub(super) async fn open_of(tx: &PublicTx, tenant: TenantId) -> Result<Option<Operation>, Error> {
+    let row = tx.query_opt(OPEN, params![tenant.as_uuid()]).await?;
     row.as_ref().map(read).transpose()
 }
 

@@ -237,3 +237,74 @@ async fn give_up(tx: &PublicTx, tenant: TenantId, reason: &str) -> Result<(), Er
     audit::record(tx, &Actor::system(), event).await?;
     outbox::tenant_changed(tx, tenant).await
 }
+
+#[cfg(test)]
+mod tests {
+    use resido_observability::Metrics;
+    use resido_tenancy::db;
+
+    use super::*;
+
+    fn provisioner(config: &Config, closing: &CancellationToken) -> Provisioner {
+        let settings = db::Config::new("postgresql://x@127.0.0.1:9/x?sslmode=disable");
+        let db = PublicDatabase::new(settings, Metrics::default()).unwrap();
+        let sets = Arc::new(Sets::embedded().unwrap());
+        Provisioner::new(db, sets, config, (TaskTracker::new(), closing.clone()))
+    }
+
+    fn work() -> Work {
+        Work {
+            operation: Operation {
+                id: resido_proto::ids::OperationId::new(),
+                tenant: TenantId::new(),
+                actor: "users/x".into(),
+                request: None,
+                attempt: 1,
+            },
+            actor: Actor::system(),
+            invite: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn tenants_beyond_the_queue_are_refused() {
+        let config = Config {
+            max_provisioning: 1,
+            max_waiting_provisioning: 1,
+            ..Config::default()
+        };
+        let provisioner = provisioner(&config, &CancellationToken::new());
+        let first = provisioner.place().unwrap();
+        let second = provisioner.place().unwrap();
+        assert!(matches!(provisioner.place(), Err(Error::ProvisioningBusy)));
+        drop((first, second));
+        assert!(provisioner.place().is_ok());
+    }
+
+    #[tokio::test]
+    async fn nothing_begins_after_the_end() {
+        let closing = CancellationToken::new();
+        let provisioner = provisioner(&Config::default(), &closing);
+        let place = provisioner.place().unwrap();
+        // The only turns are taken, so the work waits when the end comes.
+        let turns = provisioner.running.acquire_many(4).await.unwrap();
+        let waiting = provisioner.start(work(), place);
+        closing.cancel();
+        let ended = waiting.await.unwrap();
+        assert!(matches!(ended, Err(Error::ShuttingDown)));
+        assert!(matches!(provisioner.place(), Err(Error::ShuttingDown)));
+        drop(turns);
+    }
+
+    #[tokio::test]
+    async fn the_tracker_sees_work_that_nobody_waits_for() {
+        let provisioner = provisioner(&Config::default(), &CancellationToken::new());
+        let place = provisioner.place().unwrap();
+        drop(provisioner.start(work(), place));
+        assert_eq!(provisioner.tracker.len(), 1);
+        provisioner.tracker.close();
+        // There is no database: the attempt fails and gives its place back.
+        provisioner.tracker.wait().await;
+        assert_eq!(provisioner.places.available_permits(), 68);
+    }
+}
