@@ -2,7 +2,10 @@
 //!
 //! Made anew where something is missing, and left alone where it is there.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use resido_control_plane::ControlPlane;
@@ -47,6 +50,8 @@ const UNITS: [(usize, &str, i32, f64); 10] = [
     (2, "B", 0, 42.0),
     (2, "C", 1, 81.5),
 ];
+/// Time of one call that makes data.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// The ids count from here, so that doing it again finds what is there. Both
 /// tenants have the same ids, each in its own schema.
 const FIRST_ID: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0000;
@@ -93,9 +98,8 @@ fn refuse_others(slugs: &[String]) -> Result<()> {
 /// # Errors
 /// If a call fails.
 pub(crate) async fn seed_housing(gateway: SocketAddr) -> Result<()> {
-    let channel = Channel::from_shared(format!("http://{}", reachable(gateway)))?
-        .connect()
-        .await?;
+    let endpoint = Channel::from_shared(format!("http://{}", reachable(gateway)))?;
+    let channel = endpoint.timeout(CALL_LIMIT).connect().await?;
     for (slug, _) in TENANTS {
         let login = LoginRequest {
             email: email("owner", slug),

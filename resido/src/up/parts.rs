@@ -103,7 +103,10 @@ impl Parts {
             .serve(listeners.gateway, Some(listeners.admin), front);
         parts.front.spawn(async { Ok(serving.await?) });
         let ready = timeout(READY_LIMIT, gateway.until_ready());
-        ready.await.context("the gateway does not get ready")?;
+        tokio::select! {
+            ready = ready => ready.context("the gateway does not get ready")?,
+            error = parts.failed() => return Err(error),
+        }
         Ok(parts)
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Up {
 impl Up {
     /// Starts it on free ports and waits until it is ready.
     pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
-        let mut child = resido(&[
+        let child = resido(&[
             "up",
             "--listen",
             "127.0.0.1:0",
@@ -33,7 +33,11 @@ impl Up {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut up = Self {
+            child,
+            ready: String::new(),
+        };
+        let stdout = BufReader::new(up.child.stdout.take().unwrap());
         let (lines, heard) = mpsc::channel();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
@@ -43,18 +47,12 @@ impl Up {
             }
         });
         let first = heard.recv_timeout(Duration::from_secs(90));
-        assert_eq!(
-            first.as_deref(),
-            Ok("resido is ready"),
-            "{:?}",
-            child.try_wait()
-        );
-        let mut ready = String::new();
+        assert_eq!(first.as_deref(), Ok("resido is ready"));
         while let Ok(line) = heard.recv_timeout(Duration::from_millis(300)) {
-            ready.push_str(&line);
-            ready.push('\n');
+            up.ready.push_str(&line);
+            up.ready.push('\n');
         }
-        Self { child, ready }
+        up
     }
 
     /// Asks it to end, and waits.
