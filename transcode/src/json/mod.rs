@@ -5,10 +5,13 @@
 
 mod known;
 mod lex;
+mod lex_string;
 mod mask;
 mod number;
 mod read;
 mod read_known;
+mod read_scalar;
+mod report;
 mod scalar;
 mod time;
 mod write;

@@ -3,25 +3,24 @@
 //! A text that is not JSON ends the reading; a value that does not fit its
 //! field is skipped and reported, so that a client hears of all faults at once.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 
 use super::{
     Known,
-    lex::{Lexer, Peek, SyntaxError, position},
+    lex::{Lexer, Peek, SyntaxError},
+    read_scalar::takes_null,
+    report::syntax,
     scalar::{self, shorten},
 };
-use crate::{
-    fault::{FieldFault, MAX_FAULTS, Place},
-    settings::UnknownFields,
-};
+use crate::{fault::FieldFault, settings::UnknownFields};
 
 /// What a reading has brought.
 pub(crate) struct Document {
     /// The value; `None` if it was null or does not fit.
     pub(crate) value: Option<Value>,
-    /// Everything that does not fit, at most [`MAX_FAULTS`].
+    /// Everything that does not fit, so far as it is reported.
     pub(crate) faults: Vec<FieldFault>,
     /// The fields that the text names, if they were asked for.
     pub(crate) present: Vec<Present>,
@@ -40,12 +39,12 @@ pub(crate) struct Present {
 
 /// The state of one reading.
 pub(crate) struct Reader<'a> {
-    text: &'a str,
+    pub(super) text: &'a str,
     pub(super) lex: Lexer<'a>,
     pub(super) unknown: UnknownFields,
-    faults: Vec<FieldFault>,
+    pub(super) faults: Vec<FieldFault>,
     /// Path of the value that is being read.
-    path: String,
+    pub(super) path: String,
     present: Vec<Present>,
     tracking: bool,
 }
@@ -282,134 +281,5 @@ impl<'a> Reader<'a> {
             }
         };
         Ok(message.map(Value::Message))
-    }
-
-    fn scalar(&mut self, kind: &Kind) -> Step<Value> {
-        let peek = self.lex.peek()?;
-        let place = self.lex;
-        let read = match (kind, peek) {
-            (Kind::Bool, Peek::True) => self.lex.word("true").map(|()| Ok(Value::Bool(true)))?,
-            (Kind::Bool, Peek::False) => self.lex.word("false").map(|()| Ok(Value::Bool(false)))?,
-            (Kind::String, Peek::String) => Ok(Value::String(self.lex.string()?.into_owned())),
-            (Kind::Bytes, Peek::String) => scalar::bytes_from_text(&self.lex.string()?),
-            (Kind::Enum(descriptor), Peek::Null) if takes_null(kind) => {
-                self.lex.word("null")?;
-                Ok(Value::EnumNumber(descriptor.default_value().number()))
-            }
-            (Kind::Enum(descriptor), Peek::Number) => {
-                scalar::enum_from_number(descriptor, self.lex.number()?)
-            }
-            (Kind::Enum(descriptor), Peek::String) => {
-                let name = self.lex.string()?;
-                match scalar::enum_from_name(descriptor, &name) {
-                    None if self.unknown == UnknownFields::Ignore => return Ok(None),
-                    value => value
-                        .ok_or_else(|| format!("{} is not a value of the enum", shorten(&name))),
-                }
-            }
-            (Kind::Bool | Kind::String | Kind::Bytes | Kind::Enum(_), _) => {
-                return self.mismatch(peek, expected(kind));
-            }
-            (_, Peek::Number | Peek::String) => {
-                let text = match peek {
-                    Peek::Number => Cow::Borrowed(self.lex.number()?),
-                    _ => self.lex.string()?,
-                };
-                match scalar::is_float(kind) {
-                    true if peek == Peek::String => scalar::float_from_text(kind, &text),
-                    true => scalar::float_from_number(kind, &text),
-                    false => scalar::int_from_number(kind, &text),
-                }
-            }
-            _ => return self.mismatch(peek, expected(kind)),
-        };
-        Ok(read
-            .map_err(|description| self.fault_at(place, &description))
-            .ok())
-    }
-
-    /// Reports a value of the wrong sort and skips it.
-    pub(super) fn mismatch<T>(&mut self, found: Peek, expected: &str) -> Step<T> {
-        self.fault(&format!("expected {expected}, found {}", found.name()));
-        self.lex.skip_value()?;
-        Ok(None)
-    }
-
-    /// Deals with a key that names no field.
-    pub(super) fn unknown_key(&mut self, key: &str) -> Result<(), SyntaxError> {
-        if self.unknown == UnknownFields::Refuse {
-            let key = shorten(key);
-            let outer = self.enter_path(&format_args!(".{}", key.trim_matches('`')));
-            self.fault("there is no such field");
-            self.path.truncate(outer);
-        }
-        self.lex.skip_value()
-    }
-
-    /// Extends the path, and returns where to cut it again.
-    pub(super) fn enter_path(&mut self, part: &dyn std::fmt::Display) -> usize {
-        let outer = self.path.len();
-        let part = part.to_string();
-        let part = if outer == 0 {
-            part.trim_start_matches('.')
-        } else {
-            &part
-        };
-        self.path.push_str(part);
-        outer
-    }
-
-    pub(super) fn leave_path(&mut self, outer: usize) {
-        self.path.truncate(outer);
-    }
-
-    /// Reports what is wrong with the next value.
-    pub(super) fn fault(&mut self, description: &str) {
-        self.fault_at(self.lex, description);
-    }
-
-    /// Reports what is wrong with the value at a place.
-    pub(super) fn fault_at(&mut self, mut place: Lexer<'a>, description: &str) {
-        if self.faults.len() == MAX_FAULTS {
-            return;
-        }
-        let (line, column) = position(self.text.as_bytes(), place.offset());
-        self.faults.push(FieldFault {
-            place: Place::Body,
-            field: self.path.clone(),
-            description: description.to_owned(),
-            line: Some(line),
-            column: Some(column),
-        });
-    }
-}
-
-/// Whether null is a value of its own.
-fn takes_null(kind: &Kind) -> bool {
-    match kind {
-        Kind::Message(message) => Known::of(message) == Some(Known::Value),
-        Kind::Enum(descriptor) => descriptor.full_name() == "google.protobuf.NullValue",
-        _ => false,
-    }
-}
-
-fn expected(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Bool => "true or false",
-        Kind::String => "a string",
-        Kind::Bytes => "a string of base64",
-        Kind::Enum(_) => "the name or number of an enum value",
-        _ => "a number",
-    }
-}
-
-fn syntax(body: &[u8], at: usize, what: &str) -> FieldFault {
-    let (line, column) = position(body, at);
-    FieldFault {
-        place: Place::Body,
-        field: String::new(),
-        description: what.to_owned(),
-        line: Some(line),
-        column: Some(column),
     }
 }
