@@ -18,6 +18,7 @@ use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 use tracing::{Instrument as _, Span};
 
+use super::status::identify;
 use crate::context::{CallContext, Error, Verifier};
 
 /// Calls to these services need no context: they say nothing of any tenant.
@@ -90,19 +91,22 @@ where
                     .context_refused(self.layer.verifier.audience());
                 tracing::warn!(parent: &span, error = &error as &dyn std::error::Error,
                     "a call came without a valid context");
-                let refused = to_status(&error).into_http();
+                let mut refused = to_status(&error).into_http();
+                identify(refused.headers_mut(), request_id(request.headers()));
                 return Box::pin(async { Ok(refused) });
             }
         };
         record(&span, &call);
         let deadline = call.deadline();
+        let request_id = call.request_id().to_owned();
         request.headers_mut().remove(headers::CONTEXT);
         request.extensions_mut().insert(call);
         let answer = guarded(inner.call(request), deadline);
         let outer = span.clone();
         Box::pin(
             async move {
-                let response = answer.await;
+                let mut response = answer.await;
+                identify(response.headers_mut(), &request_id);
                 record_status(&outer, response.headers());
                 Ok(response)
             }
@@ -126,8 +130,7 @@ impl ContextLayer {
         let deadline = text(headers::GRPC_TIMEOUT)
             .and_then(resido_proto::deadline::parse_grpc)
             .and_then(|left| Instant::now().checked_add(left));
-        let request_id = text(headers::REQUEST_ID).unwrap_or_default();
-        Ok(CallContext::new(principal, request_id, deadline))
+        Ok(CallContext::new(principal, request_id(sent), deadline))
     }
 }
 
@@ -159,13 +162,14 @@ fn span(request: &Request<Body>) -> Span {
         path.next().unwrap_or_default(),
         path.next().unwrap_or_default(),
     );
-    let id = request
-        .headers()
-        .get(headers::REQUEST_ID)
-        .and_then(|id| id.to_str().ok());
-    let span = spans::service_server(service, method, id.unwrap_or_default());
+    let span = spans::service_server(service, method, request_id(request.headers()));
     propagation::adopt(&span, request.headers());
     span
+}
+
+fn request_id(sent: &HeaderMap) -> &str {
+    let id = sent.get(headers::REQUEST_ID);
+    id.and_then(|id| id.to_str().ok()).unwrap_or_default()
 }
 
 fn record(span: &Span, call: &CallContext) {
