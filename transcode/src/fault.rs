@@ -152,3 +152,60 @@ pub enum ResponseError {
         description: String,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field_fault(field: &str, line: Option<usize>) -> FieldFault {
+        FieldFault {
+            place: Place::Body,
+            field: field.into(),
+            description: "there is no such field".into(),
+            line,
+            column: line.map(|_| 7),
+        }
+    }
+
+    #[test]
+    fn a_fault_of_a_field_says_where_it_is() {
+        for (fault, expected) in [
+            (
+                field_fault("a.b", Some(3)),
+                "body `a.b` (line 3, column 7): there is no such field",
+            ),
+            (
+                field_fault("a.b", None),
+                "body `a.b`: there is no such field",
+            ),
+            (field_fault("", None), "body: there is no such field"),
+        ] {
+            assert_eq!(fault.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_request_error_tells_all_faults() {
+        let error = RequestError::Invalid(vec![field_fault("a", None), field_fault("b", None)]);
+        assert_eq!(
+            error.to_string(),
+            "body `a`: there is no such field; body `b`: there is no such field"
+        );
+    }
+
+    #[test]
+    fn faults_of_a_configuration_stand_on_lines_of_their_own() {
+        let fault = |method: &str, template: &str| Fault {
+            source: "housing".into(),
+            method: method.into(),
+            template: template.into(),
+            description: "it is wrong".into(),
+        };
+        let faults = Faults(vec![fault("", ""), fault("a.B.C", "GET /v1")]);
+        assert_eq!(
+            faults.to_string(),
+            "upstream `housing`: it is wrong\n\
+             upstream `housing`, method `a.B.C`, binding `GET /v1`: it is wrong"
+        );
+    }
+}

@@ -134,3 +134,99 @@ impl From<WireRule> for HttpRule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_read_from_configuration() {
+        let rule: HttpRule = serde_json::from_value(serde_json::json!({
+            "selector": "pkg.Service.Method",
+            "post": "/v1/things",
+            "body": "thing",
+            "response_body": "thing",
+            "additional_bindings": [{"custom": {"kind": "REPORT", "path": "/v1/x"}}],
+        }))
+        .unwrap();
+        assert_eq!(rule.patterns(), [("POST", "/v1/things")]);
+        assert_eq!(
+            rule.additional_bindings[0].patterns(),
+            [("REPORT", "/v1/x")]
+        );
+    }
+
+    #[test]
+    fn what_configuration_does_not_know_is_refused() {
+        for json in [
+            serde_json::json!({"selector": "a", "gett": "/v1"}),
+            serde_json::json!({"custom": {"kind": "X"}}),
+            serde_json::json!({"custom": {"kind": "X", "path": "/", "more": 1}}),
+            serde_json::json!({"get": 1}),
+        ] {
+            assert!(
+                serde_json::from_value::<HttpRule>(json.clone()).is_err(),
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_pattern_of_a_rule_is_found() {
+        let some = |text: &str| Some(text.to_owned());
+        let rule = HttpRule {
+            get: some("/1"),
+            put: some("/2"),
+            post: some("/3"),
+            delete: some("/4"),
+            patch: some("/5"),
+            custom: Some(CustomPattern {
+                kind: "*".into(),
+                path: "/6".into(),
+            }),
+            ..HttpRule::default()
+        };
+        assert_eq!(
+            rule.patterns(),
+            [
+                ("GET", "/1"),
+                ("PUT", "/2"),
+                ("POST", "/3"),
+                ("DELETE", "/4"),
+                ("PATCH", "/5"),
+                ("*", "/6")
+            ]
+        );
+        assert!(HttpRule::default().patterns().is_empty());
+    }
+
+    #[test]
+    fn a_rule_is_read_from_the_options_of_a_method() {
+        let wire = WireOptions {
+            http: Some(WireRule {
+                get: Some("/v1/a".into()),
+                response_body: "b".into(),
+                additional_bindings: vec![WireRule {
+                    custom: Some(WireCustom {
+                        kind: "REPORT".into(),
+                        path: "/v1/c".into(),
+                    }),
+                    ..WireRule::default()
+                }],
+                ..WireRule::default()
+            }),
+        };
+        let rule = HttpRule::from_options(&wire.encode_to_vec());
+        let rule = rule.unwrap().unwrap();
+        assert_eq!(rule.patterns(), [("GET", "/v1/a")]);
+        assert_eq!(rule.response_body, "b");
+        assert_eq!(
+            rule.additional_bindings[0].patterns(),
+            [("REPORT", "/v1/c")]
+        );
+        // Other options, and none.
+        assert_eq!(HttpRule::from_options(b"\x88\x02\x01").unwrap(), None);
+        assert_eq!(HttpRule::from_options(b"").unwrap(), None);
+        assert!(HttpRule::from_options(b"\x82\xd3\xe4\x93\x02\xff").is_err());
+    }
+}

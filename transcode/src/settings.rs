@@ -59,3 +59,40 @@ pub enum Defaults {
     /// They are left out.
     Omit,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_strict_and_complete() {
+        let options: JsonOptions = serde_json::from_str("{}").unwrap();
+        assert_eq!(options, JsonOptions::default());
+        assert_eq!(options.unknown_fields, UnknownFields::Refuse);
+        assert_eq!(options.enums, Enums::Name);
+        assert_eq!(options.field_names, FieldNames::Json);
+        assert_eq!(options.defaults, Defaults::Emit);
+    }
+
+    #[test]
+    fn choices_are_lower_case_words() {
+        let read = |text: &str| serde_json::from_str::<JsonOptions>(text);
+        let options = read(
+            r#"{"unknown_fields": "ignore", "enums": "number", "field_names": "proto", "defaults": "omit"}"#,
+        );
+        let expected = JsonOptions {
+            unknown_fields: UnknownFields::Ignore,
+            enums: Enums::Number,
+            field_names: FieldNames::Proto,
+            defaults: Defaults::Omit,
+        };
+        assert_eq!(options.unwrap(), expected);
+        for text in [
+            r#"{"enums": "Name"}"#,
+            r#"{"enums": "names"}"#,
+            r#"{"pretty": true}"#,
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

@@ -28,3 +28,22 @@ pub(super) fn methods(bound: &[String]) -> Vec<Method> {
     allow.dedup();
     allow
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b4_head_comes_with_get_and_a_star_with_all() {
+        let names = |bound: &[&str]| {
+            let bound: Vec<_> = bound.iter().map(|name| (*name).to_owned()).collect();
+            let allow = methods(&bound).into_iter();
+            allow.map(|method| method.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&["POST", "GET"]), ["GET", "HEAD", "POST"]);
+        assert_eq!(names(&["HEAD", "GET"]), ["GET", "HEAD"]);
+        assert_eq!(names(&["REPORT"]), ["REPORT"]);
+        assert_eq!(names(&["*", "GET"]).len(), 7);
+        assert!(names(&[]).is_empty());
+    }
+}

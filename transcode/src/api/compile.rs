@@ -7,7 +7,10 @@ use std::{
 
 use prost_reflect::{DescriptorPool, MethodDescriptor, ServiceDescriptor};
 
-use super::{descriptors::method_options, source::Source};
+use super::{
+    descriptors::{method_options, pool},
+    source::Source,
+};
 use crate::{
     binding::{Binding, compile},
     fault::{Fault, Faults},
@@ -61,7 +64,7 @@ impl Compiler {
     }
 
     fn source(&mut self, index: usize, source: &Source<'_>) {
-        let pool = match DescriptorPool::decode(source.descriptor_set) {
+        let pool = match pool(source.descriptor_set) {
             Ok(pool) => pool,
             Err(error) => {
                 let what = format!("the descriptor set cannot be used: {error}");

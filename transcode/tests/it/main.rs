@@ -8,7 +8,9 @@
 mod compile;
 mod conflicts;
 mod conformance;
+mod differential;
 mod openapi;
+mod proto2;
 mod requests;
 mod responses;
 mod routes;
