@@ -14,6 +14,7 @@ mod lint;
 mod provision;
 mod run;
 mod sets;
+mod statement;
 mod status;
 
 pub use bootstrap::{Logins, bootstrap};

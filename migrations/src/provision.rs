@@ -6,14 +6,12 @@ use resido_tenancy::{
     tenant::{RoleNames, SchemaName, quote_identifier},
 };
 
-use crate::{Error, Sets, run::apply};
+use crate::{
+    Error, Sets,
+    run::apply,
+    statement::{TENANT_LOCKS, column, lock, script},
+};
 
-/// First key of every advisory lock of a tenant; the second is its number.
-pub(crate) const TENANT_LOCKS: i32 = 0x5265_7301;
-/// Key pair of the lock on the control plane's own tables.
-pub(crate) const PUBLIC_LOCK: (i32, i32) = (0x5265_7302, 0);
-
-const LOCK: &str = "select pg_try_advisory_xact_lock($1, $2) as locked";
 const VERSION: &str = "select current_setting('server_version_num')::int4 as version";
 const KNOWN: &str = "select 1 from pg_roles where rolname = $1";
 const FENCE: &str = "insert into _tenant (tenant_id, epoch, mode, schema_version)
@@ -152,30 +150,4 @@ pub async fn set_fence(
     tx.enter_tenant(tenant).await?;
     tx.execute(SET_FENCE, params![epoch, mode]).await?;
     Ok(tx.leave_tenant().await?)
-}
-
-/// Takes an advisory lock until the transaction ends, without waiting.
-pub(crate) async fn lock(tx: &PublicTx, class: i32, number: i32) -> Result<(), Error> {
-    let row = tx.query_one(LOCK, params![class, number]).await?;
-    if column(&row, "locked")? {
-        Ok(())
-    } else {
-        Err(Error::Locked)
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "DDL takes no parameters; every name is quoted"
-)]
-pub(crate) async fn script(tx: &PublicTx, sql: &str) -> Result<(), Error> {
-    Ok(tx.run_script(sql).await?)
-}
-
-pub(crate) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
-    row: &'a resido_tenancy::db::Row,
-    name: &str,
-) -> Result<T, Error> {
-    row.try_get(name)
-        .map_err(|error| Error::Database(error.into()))
 }

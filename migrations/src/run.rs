@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Migration, Set, Sets,
-    provision::{PUBLIC_LOCK, TENANT_LOCKS, column, lock, script},
+    statement::{PUBLIC_LOCK, TENANT_LOCKS, column, lock, script},
 };
 
 /// How long another process's migration of the same thing is waited for.

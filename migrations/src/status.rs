@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use resido_tenancy::db::{PublicDatabase, params};
 use serde::Serialize;
 
-use crate::{Error, Sets, provision::column};
+use crate::{Error, Sets, statement::column};
 
 const EXISTS: &str = "select to_regclass('public._migrations') is not null
     and to_regclass('public.tenants') is not null as known";

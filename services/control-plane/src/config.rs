@@ -16,8 +16,8 @@ pub struct Config {
     pub issuer: String,
     /// Life of an access token, in seconds, 60 to 3600; default 900.
     pub access_token_seconds: u32,
-    /// Password hashes computed at once, 1 to 1024; default the number of cores.
-    /// Each takes 19 MiB of memory.
+    /// Password hashes computed at once, 0 to 1024; default 0, which means as many
+    /// as there are cores. Each takes 19 MiB of memory.
     pub max_hashes: u16,
     /// Calls that wait for a password hash at most, 0 to 65535; default 64.
     /// Further ones are refused.
@@ -39,11 +39,10 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             issuer: ACCESS_ISSUER.to_owned(),
             access_token_seconds: 900,
-            max_hashes: u16::try_from(cores).unwrap_or(64),
+            max_hashes: 0,
             max_waiting_hashes: 64,
             max_provisioning: 4,
             max_waiting_provisioning: 64,
@@ -70,7 +69,7 @@ impl Config {
             60,
             60 * 60,
         );
-        within("max_hashes", self.max_hashes.into(), 1, 1024);
+        within("max_hashes", self.max_hashes.into(), 0, 1024);
         within("max_provisioning", self.max_provisioning.into(), 1, 1024);
         within("max_watches", self.max_watches.into(), 1, u16::MAX.into());
         within("heartbeat_seconds", self.heartbeat_seconds.into(), 1, 60);
@@ -79,6 +78,15 @@ impl Config {
             faults.push("issuer must not be empty".to_owned());
         }
         faults
+    }
+
+    /// Returns how many password hashes run at once.
+    pub(crate) fn hashes_at_once(&self) -> u16 {
+        if self.max_hashes > 0 {
+            return self.max_hashes;
+        }
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        u16::try_from(cores).unwrap_or(1024).min(1024)
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
@@ -105,7 +113,7 @@ mod tests {
         let config = Config {
             issuer: String::new(),
             access_token_seconds: 3601,
-            max_hashes: 0,
+            max_hashes: 1025,
             max_provisioning: 0,
             max_watches: 0,
             heartbeat_seconds: 0,
@@ -113,6 +121,16 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(config.faults().len(), 7, "{:?}", config.faults());
+    }
+
+    #[test]
+    fn hashes_follow_the_cores_unless_a_number_is_set() {
+        assert!((1..=1024).contains(&Config::default().hashes_at_once()));
+        let config = Config {
+            max_hashes: 3,
+            ..Config::default()
+        };
+        assert_eq!(config.hashes_at_once(), 3);
     }
 
     #[test]

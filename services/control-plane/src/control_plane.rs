@@ -56,7 +56,7 @@ impl ControlPlane {
     ) -> Self {
         let (tracker, closing) = (TaskTracker::new(), CancellationToken::new());
         let ends = || (tracker.clone(), closing.clone());
-        let hasher = Hasher::new(config.max_hashes, config.max_waiting_hashes);
+        let hasher = Hasher::new(config.hashes_at_once(), config.max_waiting_hashes);
         let feed = Feed::new();
         let provisioner = Provisioner::new(db.clone(), sets, &config, ends());
         Self {
