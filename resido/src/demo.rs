@@ -11,14 +11,18 @@ use anyhow::{Context as _, Result, bail};
 use resido_control_plane::ControlPlane;
 use resido_proto::{
     housing::v1::{
-        Address, CreatePropertyRequest, CreateUnitRequest, Property, Unit,
-        housing_service_client::HousingServiceClient,
+        Address, CreatePropertyRequest, CreateUnitRequest, ListPropertiesRequest, ListUnitsRequest,
+        Property, Unit, housing_service_client::HousingServiceClient,
     },
     identity::Role,
     identity_api::v1::{LoginRequest, auth_service_client::AuthServiceClient},
 };
 use secrecy::SecretString;
-use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel};
+use tonic::{
+    Code, Request, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::Channel,
+};
 use uuid::Uuid;
 
 /// Slugs of the tenants and what people call them.
@@ -93,7 +97,8 @@ fn refuse_others(slugs: &[String]) -> Result<()> {
     }
 }
 
-/// Makes the properties and units, as each tenant's owner, through the gateway.
+/// Makes the properties and units that are missing, as each tenant's owner,
+/// through the gateway.
 ///
 /// # Errors
 /// If a call fails.
@@ -107,25 +112,77 @@ pub(crate) async fn seed_housing(gateway: SocketAddr) -> Result<()> {
             ..LoginRequest::default()
         };
         let login = AuthServiceClient::new(channel.clone()).login(login).await;
-        let token = login
-            .with_context(|| format!("the owner of {slug} cannot log in"))?
-            .into_inner();
-        let bearer = format!("Bearer {}", token.access_token).parse::<MetadataValue<_>>()?;
-        let authorized = move |mut request: Request<()>| -> Result<_, Status> {
-            request
-                .metadata_mut()
-                .insert("authorization", bearer.clone());
-            Ok(request)
+        let login = login.with_context(|| format!("the owner of {slug} cannot log in"))?;
+        let token = login.into_inner().access_token;
+        let owner = Owner {
+            bearer: format!("Bearer {token}").parse()?,
         };
-        let mut housing = HousingServiceClient::with_interceptor(channel.clone(), authorized);
-        for (number, request) in (0..).zip(PROPERTIES) {
-            made(housing.create_property(property(number, request)).await)?;
-        }
-        for (number, request) in (0..).zip(UNITS) {
-            made(housing.create_unit(unit(number, request)).await)?;
-        }
+        owner
+            .seed(HousingServiceClient::new(channel.clone()))
+            .await?;
     }
     Ok(())
+}
+
+/// A tenant's owner, logged in.
+struct Owner {
+    bearer: MetadataValue<Ascii>,
+}
+
+impl Owner {
+    fn asks<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request
+            .metadata_mut()
+            .insert("authorization", self.bearer.clone());
+        request
+    }
+
+    async fn seed(&self, mut housing: HousingServiceClient<Channel>) -> Result<()> {
+        let list = ListPropertiesRequest {
+            page_size: 1000,
+            ..ListPropertiesRequest::default()
+        };
+        let known = housing
+            .list_properties(self.asks(list))
+            .await?
+            .into_inner()
+            .properties;
+        for (number, of) in (0..).zip(PROPERTIES) {
+            let request = property(number, of);
+            let name = format!("properties/{}", request.property_id);
+            if !known.iter().any(|known| known.name == name) {
+                made(housing.create_property(self.asks(request)).await)?;
+            }
+            self.seed_units(&mut housing, name).await?;
+        }
+        Ok(())
+    }
+
+    async fn seed_units(
+        &self,
+        housing: &mut HousingServiceClient<Channel>,
+        property: String,
+    ) -> Result<()> {
+        let list = ListUnitsRequest {
+            parent: property.clone(),
+            page_size: 1000,
+            ..ListUnitsRequest::default()
+        };
+        let known = housing
+            .list_units(self.asks(list))
+            .await?
+            .into_inner()
+            .units;
+        let units = (0..).zip(UNITS).map(|(number, of)| unit(number, of));
+        for request in units.filter(|request| request.parent == property) {
+            let name = format!("{property}/units/{}", request.unit_id);
+            if !known.iter().any(|known| known.name == name) {
+                made(housing.create_unit(self.asks(request)).await)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn property(

@@ -151,7 +151,7 @@ mod tests {
         let url = format!("http://{}/keys", listener.local_addr().unwrap());
         tokio::spawn(async move {
             let (mut socket, _) = listener.accept().await.unwrap();
-            socket.read(&mut [0; 1024]).await.unwrap();
+            assert!(socket.read(&mut [0; 1024]).await.unwrap() > 0);
             let length = json.len();
             let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{json}");
             socket.write_all(answer.as_bytes()).await.unwrap();

@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 /// Hears lines about what is going on, or nobody does (the default).
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Progress(Option<Hear>);
+
+type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Progress {
     /// Tells `hear` each line.

@@ -14,7 +14,7 @@ Of `migrate up`: 0 all current, 1 some tenants failed, 2 refused, 3 another proc
 Settings: flags win over the environment, that over resido.toml, that over the defaults.
 NO_COLOR turns colours off; OTEL_EXPORTER_OTLP_ENDPOINT names a collector for traces.";
 
-/// Multi-tenant backend for SaaS teams: gRPC, gRPC-Web and REST on one port, a
+/// Multi-tenant backend for software teams: gRPC, gRPC-Web and REST on one port, a
 /// PostgreSQL schema for each tenant.
 #[derive(Debug, Parser)]
 #[command(name = "resido", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]

@@ -65,7 +65,7 @@ pub(crate) async fn control_plane(
     let dir = DataDir::open(&flags.data_dir)?;
     let url = SecretString::from(flags.control_database_url.as_str());
     let db = PublicDatabase::new(settings.database.control(url), metrics.clone())?;
-    let port = bind(flags.service.listen.unwrap_or(loopback(50051))).await?;
+    let port = bind(flags.service.listen.unwrap_or_else(|| loopback(50051))).await?;
 
     let sets = migrating::sets(&settings)?;
     let progress = Progress::new(terminal::note);
@@ -97,7 +97,7 @@ pub(crate) async fn housing(flags: &cli::Housing, settings: Settings) -> Result<
     let keys = Source::parse(&flags.service.context_jwks)?;
     let url = SecretString::from(flags.app_database_url.as_str());
     let db = TenantDatabase::new(settings.database.app(url), metrics)?;
-    let port = bind(flags.service.listen.unwrap_or(loopback(50052))).await?;
+    let port = bind(flags.service.listen.unwrap_or_else(|| loopback(50052))).await?;
     tell(HOUSING.name, port.local_addr()?);
     let routes = resido_housing::routes(db);
     let (served, ()) = tokio::join!(

@@ -74,7 +74,13 @@ impl Cluster {
     }
 
     /// Makes the files. They appear whole or not at all.
-    pub(super) async fn initialise(&self, programs: &Programs, password: &str) -> Result<()> {
+    /// `arguments` go to `initdb`.
+    pub(super) async fn initialise(
+        &self,
+        programs: &Programs,
+        password: &str,
+        arguments: &[&str],
+    ) -> Result<()> {
         let part = self.home.join("data.part");
         if part.exists() {
             fs::remove_dir_all(&part).context("cannot clear away an unfinished database")?;
@@ -97,7 +103,8 @@ impl Cluster {
                 "--auth=scram-sha-256",
                 "--encoding=UTF8",
                 "--no-locale",
-            ]);
+            ])
+            .args(arguments);
         let output = tokio::process::Command::from(initdb)
             .kill_on_drop(true)
             .output()

@@ -108,7 +108,8 @@ impl Server {
                 "creating a PostgreSQL {} database",
                 programs.major
             ));
-            cluster.initialise(&programs, &password).await?;
+            let arguments: &[&str] = if options.durable { &[] } else { &["--no-sync"] };
+            cluster.initialise(&programs, &password, arguments).await?;
         } else if orphan::stop(&cluster.data()).await? {
             progress.tell("stopped a database server that was left running");
         }

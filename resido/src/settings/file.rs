@@ -15,7 +15,7 @@ impl Settings {
     /// # Errors
     /// If a named file is not there, or with every fault of the file.
     pub fn load(file: Option<&Path>) -> Result<Self> {
-        let path = file.unwrap_or(Path::new(DEFAULT));
+        let path = file.unwrap_or_else(|| Path::new(DEFAULT));
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => {
@@ -87,5 +87,19 @@ mod tests {
             format!("{settings:#?}"),
             format!("{:#?}", Settings::default())
         );
+    }
+
+    #[test]
+    fn the_manuals_example_of_a_service_is_read() {
+        let manual = include_str!("../../../config.default.toml");
+        let start = manual.find("# [[gateway.upstreams]]").unwrap();
+        let example = &manual[start..manual.find("[control_plane]").unwrap()];
+        let lines = example
+            .lines()
+            .map(|line| line.strip_prefix("# ").unwrap_or_default());
+        let example = lines.collect::<Vec<_>>().join("\n");
+        let settings = faults::read(&example).unwrap();
+        let upstream = &settings.gateway.upstreams[0];
+        assert_eq!((upstream.methods.len(), upstream.http_rules.len()), (1, 1));
     }
 }

@@ -153,7 +153,7 @@ async fn all_ended(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
     let mut result = Ok(());
     let all = async {
         while let Some(ended) = tasks.join_next().await {
-            result = std::mem::replace(&mut result, Ok(())).and(flat(ended));
+            result = std::mem::replace(&mut result, Ok(())).and_then(|()| flat(ended));
         }
     };
     if timeout(END_LIMIT, all).await.is_err() {

@@ -1,6 +1,4 @@
 //! The embedded server: starts, keeps its data, and does not outlive us.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -12,14 +10,7 @@ use std::{
 use resido::postgres::{Options, Server, find};
 use tokio_postgres::NoTls;
 
-/// A folder that the account that runs the server can reach.
-fn folder() -> tempfile::TempDir {
-    let open = fs::Permissions::from_mode(0o711);
-    tempfile::Builder::new()
-        .permissions(open)
-        .tempdir()
-        .unwrap()
-}
+use crate::product::folder;
 
 fn fast(folder: &Path) -> Options {
     Options {

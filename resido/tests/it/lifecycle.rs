@@ -1,7 +1,4 @@
-//! The command as a person runs it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod product;
+//! `resido up` from its start to its end, however that comes.
 
 use std::{
     fs,
@@ -10,107 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use product::{Up, folder, resido, text};
 use tokio_postgres::NoTls;
 
-#[test]
-fn help_documents_exit_codes_and_variables() {
-    let output = resido(&["--help"]).output().unwrap();
-    assert!(output.status.success());
-    let help = text(&output.stdout);
-    for part in [
-        "Exit codes: 0 done, 1 failed, 2",
-        "check-config",
-        "completions",
-        "OTEL_EXPORTER",
-    ] {
-        assert!(help.contains(part), "{part}: {help}");
-    }
-    let help = text(&resido(&["up", "--help"]).output().unwrap().stdout);
-    for part in [
-        "--data-dir",
-        "DATABASE_URL",
-        "RUN_MIGRATIONS",
-        "TENANT_MIGRATE_TIMEOUT",
-        "--demo",
-    ] {
-        assert!(help.contains(part), "{part}: {help}");
-    }
-    assert_eq!(resido(&["fly"]).output().unwrap().status.code(), Some(2));
-}
-
-#[test]
-fn completions_are_printed() {
-    for shell in ["bash", "zsh", "fish"] {
-        let output = resido(&["completions", shell]).output().unwrap();
-        assert!(text(&output.stdout).contains("check-config"), "{shell}");
-    }
-}
-
-#[test]
-fn n3_check_config_reports_every_fault_and_fails() {
-    let dir = folder();
-    let file = dir.path().join("resido.toml");
-    fs::write(
-        &file,
-        "[gateway]\nlisten = 1\n[databse]\n[migrations]\nrun = \"x\"\ndir = \"no\"\n",
-    )
-    .unwrap();
-    let check = || {
-        let mut command = resido(&["check-config"]);
-        command.current_dir(dir.path());
-        command
-    };
-    let output = check().output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let faults = text(&output.stdout);
-    for line in ["resido.toml:2: ", "resido.toml:3: ", "resido.toml:5: "] {
-        assert!(faults.contains(line), "{faults}");
-    }
-    let json = check().args(["--format", "json"]).output().unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(
-        (&report["valid"], report["faults"].as_array().unwrap().len()),
-        (&false.into(), 3)
-    );
-
-    fs::write(&file, "[migrations]\ndir = \"no\"\n").unwrap();
-    assert!(text(&check().output().unwrap().stdout).contains("no/public"));
-    fs::remove_file(&file).unwrap();
-    let output = check().output().unwrap();
-    assert!(output.status.success(), "{}", text(&output.stdout));
-    assert_eq!(
-        resido(&["check-config", "--config", "/nowhere.toml"])
-            .output()
-            .unwrap()
-            .status
-            .code(),
-        Some(1)
-    );
-}
-
-#[test]
-fn migrate_new_makes_the_next_file() {
-    let dir = folder();
-    for (name, file) in [
-        ("add floor", "0001_add_floor.sql"),
-        ("more", "0002_more.sql"),
-    ] {
-        let mut command = resido(&["migrate", "new", "tenant", name, "--migrations"]);
-        let output = command.arg(dir.path()).output().unwrap();
-        assert!(text(&output.stdout).trim().ends_with(file), "{output:?}");
-    }
-}
+use crate::product::{Up, folder, resido, text};
 
 #[tokio::test]
-async fn everything_starts_twice_keeps_its_data_and_is_never_run_twice() {
+async fn a_second_start_keeps_all_data() {
     let dir = folder();
     let data = dir.path().join("data");
-    let none = resido(&["db", "url", "--data-dir"])
-        .arg(&data)
-        .output()
-        .unwrap();
-    assert_eq!(none.status.code(), Some(1), "there is no database yet");
 
     let mut up = Up::start(&data, &[]);
     assert!(
@@ -129,24 +33,6 @@ async fn everything_starts_twice_keeps_its_data_and_is_never_run_twice() {
         let mode = fs::metadata(data.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
-    let second = resido(&[
-        "up",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-listen",
-        "127.0.0.1:0",
-        "--data-dir",
-    ])
-    .arg(&data)
-    .output()
-    .unwrap();
-    assert_eq!(second.status.code(), Some(1));
-    assert!(
-        text(&second.stderr).contains("is in use by process"),
-        "{}",
-        text(&second.stderr)
-    );
-
     let url = || {
         let output = resido(&["db", "url", "--data-dir"])
             .arg(&data)
@@ -254,25 +140,6 @@ fn a_taken_port_is_told_before_a_database_is_made() {
 }
 
 #[test]
-fn migrations_work_on_a_stopped_database_and_on_a_named_one() {
-    let dir = folder();
-    let data = dir.path().join("data");
-    let migrate = |what: &str| {
-        let output = resido(&["migrate", what, "--format", "json", "--data-dir"])
-            .arg(&data)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
-    };
-    assert_eq!(migrate("status")["public_applied"], 0);
-    assert!(migrate("up")["public_applied"].as_i64().unwrap() > 0);
-    assert_eq!(migrate("up")["public_applied"], 0);
-    let status = migrate("status");
-    assert_eq!(status["public_applied"], status["public_latest"]);
-}
-
-#[test]
 fn the_demos_curl_line_works() {
     let dir = folder();
     let mut up = Up::start(&dir.path().join("data"), &["--demo"]);
@@ -291,4 +158,34 @@ fn the_demos_curl_line_works() {
     assert!(up.terminate().success());
     let mut again = Up::start(&dir.path().join("data"), &["--demo"]);
     assert!(again.terminate().success());
+}
+
+#[test]
+fn a_data_directory_is_used_once_at_a_time() {
+    let dir = folder();
+    let data = dir.path().join("data");
+    let none = resido(&["db", "url", "--data-dir"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert_eq!(none.status.code(), Some(1), "there is no database yet");
+    let mut up = Up::start(&data, &[]);
+    let second = resido(&[
+        "up",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--data-dir",
+    ])
+    .arg(&data)
+    .output()
+    .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        text(&second.stderr).contains("is in use by process"),
+        "{}",
+        text(&second.stderr)
+    );
+    assert!(up.terminate().success());
 }

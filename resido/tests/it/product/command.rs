@@ -16,6 +16,7 @@ pub(crate) fn resido(arguments: &[&str]) -> Command {
     command
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("RESIDO_LOG", "warn")
         .args(arguments);
     command
 }

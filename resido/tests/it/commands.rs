@@ -1,0 +1,113 @@
+//! The commands that look and prepare.
+
+use std::fs;
+
+use crate::product::{folder, resido, text};
+
+#[test]
+fn help_documents_exit_codes_and_variables() {
+    let output = resido(&["--help"]).output().unwrap();
+    assert!(output.status.success());
+    let help = text(&output.stdout);
+    for part in [
+        "Exit codes: 0 done, 1 failed, 2",
+        "check-config",
+        "completions",
+        "OTEL_EXPORTER",
+    ] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    let help = text(&resido(&["up", "--help"]).output().unwrap().stdout);
+    for part in [
+        "--data-dir",
+        "DATABASE_URL",
+        "RUN_MIGRATIONS",
+        "TENANT_MIGRATE_TIMEOUT",
+        "--demo",
+    ] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    assert_eq!(resido(&["fly"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn completions_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = resido(&["completions", shell]).output().unwrap();
+        assert!(text(&output.stdout).contains("check-config"), "{shell}");
+    }
+}
+
+#[test]
+fn n3_check_config_reports_every_fault_and_fails() {
+    let dir = folder();
+    let file = dir.path().join("resido.toml");
+    fs::write(
+        &file,
+        "[gateway]\nlisten = 1\n[databse]\n[migrations]\nrun = \"x\"\ndir = \"no\"\n",
+    )
+    .unwrap();
+    let check = || {
+        let mut command = resido(&["check-config"]);
+        command.current_dir(dir.path());
+        command
+    };
+    let output = check().output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let faults = text(&output.stdout);
+    for line in ["resido.toml:2: ", "resido.toml:3: ", "resido.toml:5: "] {
+        assert!(faults.contains(line), "{faults}");
+    }
+    let json = check().args(["--format", "json"]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(
+        (&report["valid"], report["faults"].as_array().unwrap().len()),
+        (&false.into(), 3)
+    );
+
+    fs::write(&file, "[migrations]\ndir = \"no\"\n").unwrap();
+    assert!(text(&check().output().unwrap().stdout).contains("no/public"));
+    fs::remove_file(&file).unwrap();
+    let output = check().output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    assert_eq!(
+        resido(&["check-config", "--config", "/nowhere.toml"])
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(1)
+    );
+}
+
+#[test]
+fn migrate_new_makes_the_next_file() {
+    let dir = folder();
+    for (name, file) in [
+        ("add floor", "0001_add_floor.sql"),
+        ("more", "0002_more.sql"),
+    ] {
+        let mut command = resido(&["migrate", "new", "tenant", name, "--migrations"]);
+        let output = command.arg(dir.path()).output().unwrap();
+        assert!(text(&output.stdout).trim().ends_with(file), "{output:?}");
+    }
+}
+
+#[test]
+fn migrations_work_on_a_stopped_database_and_on_a_named_one() {
+    let dir = folder();
+    let data = dir.path().join("data");
+    let migrate = |what: &str| {
+        let output = resido(&["migrate", what, "--format", "json", "--data-dir"])
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(migrate("status")["public_applied"], 0);
+    assert!(migrate("up")["public_applied"].as_i64().unwrap() > 0);
+    assert_eq!(migrate("up")["public_applied"], 0);
+    let status = migrate("status");
+    assert_eq!(status["public_applied"], status["public_latest"]);
+}

@@ -1,0 +1,8 @@
+//! The product as a person runs it: the built command, real servers.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod apart;
+mod commands;
+mod lifecycle;
+mod postgres;
+mod product;
