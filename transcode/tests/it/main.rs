@@ -13,6 +13,7 @@ mod openapi;
 mod proto2;
 mod requests;
 mod responses;
+mod round_trips;
 mod routes;
 mod shapes;
 mod statuses;

@@ -204,3 +204,80 @@ fn p2_streams_and_raw_bodies_have_their_media_types() {
     assert_eq!(answer("/v1/raw", "post"), ["*/*"]);
     assert_eq!(answer("/v1/things", "get"), ["application/json"]);
 }
+
+#[test]
+fn p2_the_document_follows_the_spellings_of_its_source() {
+    let api = super::shapes::api(JsonOptions {
+        enums: resido_transcode::Enums::Number,
+        field_names: resido_transcode::FieldNames::Proto,
+        ..JsonOptions::default()
+    });
+    let document = document(&api);
+    check(&document);
+    let thing = &document["components"]["schemas"]["shapes.v1.Thing"];
+    assert_eq!(thing["required"], json!(["display_name"]));
+    assert!(thing["properties"].get("displayName").is_none());
+    assert_eq!(
+        document["components"]["schemas"]["shapes.v1.Color"],
+        json!({"type": "integer", "format": "int32"})
+    );
+    let search = document["paths"]["/v1/things"]["get"]["parameters"].to_string();
+    assert!(search.contains("\"inner.first_word\""));
+}
+
+#[test]
+fn p2_the_head_says_what_it_was_given() {
+    let info = OpenApiInfo {
+        title: "T".into(),
+        version: "2".into(),
+        description: "All of it.".into(),
+        servers: vec!["https://api.example".into()],
+    };
+    let document = API.openapi(&info, &|_| Visibility::Hidden);
+    assert_eq!(
+        document["info"],
+        json!({"title": "T", "version": "2", "description": "All of it."})
+    );
+    assert_eq!(document["servers"], json!([{"url": "https://api.example"}]));
+    assert_eq!(document["paths"], json!({}));
+    assert_eq!(document["tags"], json!([]));
+    check(&document);
+}
+
+#[test]
+fn p2_bindings_of_one_shape_share_a_path() {
+    let set = super::shapes::compile_proto(
+        r#"
+        syntax = "proto3";
+        package a.v1;
+        import "google/api/annotations.proto";
+        message M { string name = 1; string id = 2; }
+        service A {
+          rpc Get(M) returns (M) { option (google.api.http) = { get: "/v1/{name=things/*}" }; }
+          rpc Put(M) returns (M) { option (google.api.http) = { put: "/v1/things/{id}" body: "*" }; }
+          rpc Other(M) returns (M) {
+            option deprecated = true;
+            option (google.api.http) = { get: "/v1/things/{id}" };
+          }
+        }
+        service B {
+          rpc Get(M) returns (M) { option (google.api.http) = { get: "/v1/b/*/{name=**}" }; }
+          // Twice.
+          rpc Two(M) returns (M) {
+            option deprecated = true;
+            option (google.api.http) = { get: "/v1/two" additional_bindings { get: "/v1/deux" } };
+          }
+        }
+        "#,
+    );
+    let api = Api::compile(&[super::shapes::source(&set)]).unwrap();
+    let document = document(&api);
+    check(&document);
+    let item = document["paths"]["/v1/things/{thing}"].as_object().unwrap();
+    assert_eq!(item.keys().collect::<Vec<_>>(), ["get", "put"]);
+    assert!(document["paths"]["/v1/b/{b}/{name}"]["get"].is_object());
+    let two = &document["paths"]["/v1/deux"]["get"];
+    assert_eq!(two["operationId"], "B_Two_2");
+    assert_eq!(two["deprecated"], json!(true));
+    assert_eq!(two["description"], "Twice.");
+}
