@@ -5,7 +5,7 @@ use resido_proto::{
     identity::Role,
     ids::{TenantId, UserId},
 };
-use resido_tenancy::db::{PublicDatabase, PublicTx, params};
+use resido_tenancy::db::{PublicDatabase, PublicTx};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
@@ -16,12 +16,6 @@ use crate::{
     email::Email,
     passwords::{self, Hasher},
 };
-
-const SET_PASSWORD: &str = "
-    update users set password_hash = $2, revision = revision + 1 where id = $1";
-const MAKE_ADMIN: &str = "
-    insert into platform_roles (user_id, roles) values ($1, array['platform_admin'])
-    on conflict (user_id) do nothing";
 
 /// Puts people into the database without a call.
 #[derive(Clone)]
@@ -108,15 +102,14 @@ async fn operator_in(
 ) -> Result<(), Error> {
     let user = match (known, hash) {
         (Some(user), Some(hash)) => {
-            tx.execute(SET_PASSWORD, params![user.as_uuid(), hash])
-                .await?;
+            store::set_password(tx, user, hash).await?;
             user
         }
         (Some(user), None) => user,
         (None, Some(hash)) => store::insert(tx, email, hash, &Names::default()).await?,
         (None, None) => return Err(Error::Fault("a new person has no password")),
     };
-    let granted = tx.execute(MAKE_ADMIN, params![user.as_uuid()]).await? == 1;
+    let granted = store::make_admin(tx, user).await?;
     if granted || hash.is_some() {
         let after = json!({"roles": ["platform_admin"], "password_set": hash.is_some()});
         let event = event("users.bootstrap", user, None, after);

@@ -62,6 +62,12 @@ const VOID_OTHERS: &str = "
     update activation_tokens set use_time = now()
      where tenant_id = $1 and email = $2 and use_time is null";
 
+const SET_PASSWORD: &str = "
+    update users set password_hash = $2, revision = revision + 1 where id = $1";
+const MAKE_ADMIN: &str = "
+    insert into platform_roles (user_id, roles) values ($1, array['platform_admin'])
+    on conflict (user_id) do nothing";
+
 /// Reads a member of one tenant.
 ///
 /// # Errors
@@ -152,6 +158,19 @@ pub(super) async fn join(
         }
         done => Ok(done? == 1),
     }
+}
+
+/// Gives a person another password.
+pub(super) async fn set_password(tx: &PublicTx, user: UserId, hash: &str) -> Result<(), Error> {
+    tx.execute(SET_PASSWORD, params![user.as_uuid(), hash])
+        .await?;
+    Ok(())
+}
+
+/// Makes a person an administrator of the platform; false if the person has a
+/// role there already.
+pub(super) async fn make_admin(tx: &PublicTx, user: UserId) -> Result<bool, Error> {
+    Ok(tx.execute(MAKE_ADMIN, params![user.as_uuid()]).await? == 1)
 }
 
 /// Refuses a call whose context was made before the tenant last changed, as the
