@@ -81,6 +81,7 @@ pub enum RequestError {
 /// So many faults of one request are reported at most.
 pub const MAX_FAULTS: usize = 32;
 
+/// Writes faults on one line.
 fn joined(faults: &[FieldFault]) -> String {
     let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
     faults.join("; ")

@@ -79,6 +79,7 @@ struct WireOptions {
     http: Option<WireRule>,
 }
 
+/// `google.api.HttpRule` by its field numbers.
 #[derive(Clone, PartialEq, Message)]
 struct WireRule {
     #[prost(string, tag = "1")]
@@ -103,6 +104,7 @@ struct WireRule {
     response_body: String,
 }
 
+/// `google.api.CustomHttpPattern`.
 #[derive(Clone, PartialEq, Message)]
 struct WireCustom {
     #[prost(string, tag = "1")]

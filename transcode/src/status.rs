@@ -39,6 +39,7 @@ pub(crate) fn render(
     writer.finish()
 }
 
+/// Returns what follows the last slash.
 fn type_name(type_url: &str) -> &str {
     type_url.rsplit_once('/').map_or(type_url, |(_, name)| name)
 }

@@ -47,6 +47,7 @@ pub(super) fn compile_all(sources: &[Source<'_>]) -> Result<Compiled, Faults> {
     }
 }
 
+/// What is compiled so far, and what was wrong.
 #[derive(Default)]
 struct Compiler {
     compiled: Compiled,
@@ -63,6 +64,7 @@ impl Compiler {
         });
     }
 
+    /// Takes in one source; what is wrong with it does not hide the next one.
     fn source(&mut self, index: usize, source: &Source<'_>) {
         let pool = match pool(source.descriptor_set) {
             Ok(pool) => pool,
@@ -125,6 +127,7 @@ impl Compiler {
         }
     }
 
+    /// Takes in one method, with its bindings if a rule gives it any.
     fn method(
         &mut self,
         index: usize,
@@ -203,6 +206,7 @@ impl Compiler {
     }
 }
 
+/// Whether the source offers a service.
 fn exposed(source: &Source<'_>, service: &ServiceDescriptor) -> bool {
     let named = |names: &[String]| names.iter().any(|name| name == service.full_name());
     source.services.is_none_or(named)

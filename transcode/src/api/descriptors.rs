@@ -58,6 +58,7 @@ pub(super) fn method_options(
     Ok(options)
 }
 
+/// `google.protobuf.FileDescriptorSet`, as far as it is needed here; so the others.
 #[derive(Clone, PartialEq, Message)]
 struct Set {
     #[prost(message, repeated, tag = "1")]

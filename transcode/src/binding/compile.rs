@@ -47,6 +47,7 @@ pub(crate) fn compile(
     }
 }
 
+/// Names a rule for a fault: HTTP method and template.
 fn shown(rule: &HttpRule) -> String {
     let patterns = rule.patterns();
     let patterns = patterns
@@ -55,6 +56,7 @@ fn shown(rule: &HttpRule) -> String {
     patterns.collect::<Vec<_>>().join(", ")
 }
 
+/// Compiles one rule without its additional bindings.
 fn one(
     method: &Arc<Method>,
     descriptor: &MethodDescriptor,
@@ -134,6 +136,7 @@ fn path_variable(input: &MessageDescriptor, path: &str) -> Result<FieldPath, Str
     Ok(resolved)
 }
 
+/// Finds what the body fills.
 fn body(input: &MessageDescriptor, name: &str, variables: &[FieldPath]) -> Result<Body, String> {
     if name == "*" {
         return Ok(Body::Whole);

@@ -59,6 +59,7 @@ impl FieldPath {
         }
     }
 
+    /// Joins the names of the fields.
     fn of(fields: Vec<FieldDescriptor>, last: FieldDescriptor) -> Self {
         let names = fields.iter().chain([&last]).map(FieldDescriptor::name);
         Self {
@@ -146,6 +147,8 @@ fn inside(field: &FieldDescriptor) -> Result<MessageDescriptor, NoField> {
     }
 }
 
+/// Refuses a field beside another member of its oneof: the wire would keep the
+/// last one only.
 fn check_oneof(message: &DynamicMessage, field: &FieldDescriptor) -> Result<(), String> {
     let Some(oneof) = field.containing_oneof() else {
         return Ok(());

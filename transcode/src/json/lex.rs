@@ -56,6 +56,7 @@ pub(crate) struct Lexer<'a> {
 }
 
 impl<'a> Lexer<'a> {
+    /// Starts at the beginning of a text.
     pub(crate) const fn new(text: &'a str) -> Self {
         Self {
             text,
@@ -121,6 +122,7 @@ impl<'a> Lexer<'a> {
         self.next_item(first, b']')
     }
 
+    /// Steps over the comma before an item, or over the closing bracket.
     fn next_item(&mut self, first: &mut bool, close: u8) -> Lexed<bool> {
         match self.next_byte() {
             Some(byte) if byte == close => {
@@ -205,6 +207,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Looks at the next byte that is not space.
     fn next_byte(&mut self) -> Option<u8> {
         self.skip_space();
         self.text.as_bytes().get(self.at).copied()

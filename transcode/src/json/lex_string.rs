@@ -81,6 +81,7 @@ impl<'a> Lexer<'a> {
         })
     }
 
+    /// Reads the digits of `\u`.
     fn hex4(&mut self) -> Option<u32> {
         let digits = self.text.get(self.at..self.at + 4)?;
         if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -100,6 +100,7 @@ impl<'a> Reader<'a> {
         self.finish(value)
     }
 
+    /// Checks that the text ends with the value.
     fn finish(mut self, value: Step<Value>) -> Result<Document, FieldFault> {
         let ended = value.and_then(|value| self.lex.end().map(|()| value));
         match ended {
@@ -154,6 +155,7 @@ impl<'a> Reader<'a> {
         Ok(Some(message))
     }
 
+    /// Sets a field, unless another member of its oneof is set.
     fn set(&mut self, message: &mut DynamicMessage, field: &FieldDescriptor, value: Value) {
         let rival = field.containing_oneof().and_then(|oneof| {
             let mut fields = oneof.fields();

@@ -42,6 +42,7 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads a type that is a string in JSON.
     fn text_type(&mut self, descriptor: &MessageDescriptor) -> Step<DynamicMessage> {
         let peek = self.lex.peek()?;
         if peek != Peek::String {
@@ -68,6 +69,7 @@ impl Reader<'_> {
         Ok(value.and_then(|value| self.fill(descriptor, 1, value)))
     }
 
+    /// Reads a `google.protobuf.Value`: whatever stands there.
     fn any_value(&mut self, descriptor: &MessageDescriptor) -> Step<DynamicMessage> {
         let (number, value) = match self.lex.peek()? {
             Peek::Null => {
@@ -204,6 +206,7 @@ impl Reader<'_> {
         Ok(message)
     }
 
+    /// Makes a message of one field.
     fn fill(
         &mut self,
         descriptor: &MessageDescriptor,
@@ -213,6 +216,7 @@ impl Reader<'_> {
         self.fill_all(descriptor, [(number, value)])
     }
 
+    /// Makes a message of fields by number.
     fn fill_all(
         &mut self,
         descriptor: &MessageDescriptor,

@@ -68,6 +68,7 @@ pub(super) fn takes_null(kind: &Kind) -> bool {
     }
 }
 
+/// Says what a kind is in JSON.
 fn expected(kind: &Kind) -> &'static str {
     match kind {
         Kind::Bool => "true or false",

@@ -42,6 +42,7 @@ impl<'a> Reader<'a> {
         outer
     }
 
+    /// Cuts the path where [`Reader::enter_path`] has extended it.
     pub(super) fn leave_path(&mut self, outer: usize) {
         self.path.truncate(outer);
     }

@@ -49,15 +49,18 @@ pub(crate) fn from_text(kind: &Kind, text: &str) -> Result<Value, String> {
     }
 }
 
+/// Whether a text is an integer in plain digits.
 fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     digits.bytes().all(|byte| byte.is_ascii_digit()) && number::is_number(text)
 }
 
+/// Whether a kind has fractions.
 pub(super) fn is_float(kind: &Kind) -> bool {
     matches!(kind, Kind::Float | Kind::Double)
 }
 
+/// Reads a wrapper by the value inside.
 fn wrapper_from_text(message: &MessageDescriptor, text: &str) -> Result<Value, String> {
     let field = message.get_field(1).ok_or("its wrapper has no value")?;
     let inner = from_text(&field.kind(), text)?;
@@ -120,6 +123,7 @@ pub(super) fn bool_from_text(text: &str) -> Result<Value, String> {
     }
 }
 
+/// Reads base64 in either alphabet; which one, its own two letters tell.
 pub(super) fn bytes_from_text(text: &str) -> Result<Value, String> {
     let engine = if text.contains(['-', '_']) {
         &URL_SAFE
@@ -132,6 +136,7 @@ pub(super) fn bytes_from_text(text: &str) -> Result<Value, String> {
         .map_err(|_| format!("{} is not base64", shorten(text)))
 }
 
+/// Reads an enum by name or by number.
 fn enum_from_text(descriptor: &EnumDescriptor, text: &str) -> Result<Value, String> {
     if is_decimal(text) {
         return enum_from_number(descriptor, text);
@@ -173,6 +178,7 @@ pub(super) fn int_from_number(kind: &Kind, text: &str) -> Result<Value, String> 
     parsed.ok_or_else(|| format!("{} is not {}", shorten(text), int_name(kind)))
 }
 
+/// Names the range of an integer.
 fn int_name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "an integer of 32 bits",

@@ -104,6 +104,7 @@ pub(super) fn format_duration(seconds: i64, nanos: i32) -> Option<String> {
     Some(format!("{sign}{}{fraction}s", seconds.unsigned_abs()))
 }
 
+/// Whether a duration is within ±10,000 years.
 fn duration_fits(seconds: i64, nanos: i32) -> bool {
     seconds.unsigned_abs() <= MAX_DURATION_SECONDS.unsigned_abs()
         && nanos.unsigned_abs() < NANOS_PER_SECOND
@@ -126,6 +127,7 @@ fn fraction(text: &str) -> Option<(u32, &str)> {
     Some((nanos, rest))
 }
 
+/// Writes nanoseconds with as few groups of three digits as hold them.
 fn format_fraction(nanos: u32) -> String {
     if nanos == 0 {
         String::new()
@@ -144,6 +146,7 @@ fn digits(text: &str) -> Option<i64> {
     all_digits.then(|| text.parse().ok()).flatten()
 }
 
+/// Days of a month.
 fn days_in(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,

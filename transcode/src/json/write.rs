@@ -46,6 +46,7 @@ pub(crate) struct Writer<'p> {
 pub(super) type Written = Result<(), WriteError>;
 
 impl<'p> Writer<'p> {
+    /// Starts an empty text.
     pub(crate) const fn new(
         options: JsonOptions,
         pools: &'p [DescriptorPool],
@@ -142,6 +143,7 @@ impl<'p> Writer<'p> {
         }
     }
 
+    /// Writes an array.
     pub(super) fn list(&mut self, kind: &Kind, list: &[Value]) -> Written {
         self.out.push('[');
         let mut first = true;
@@ -176,6 +178,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
+    /// Writes one value: 64-bit integers as strings, bytes as base64.
     pub(super) fn value(&mut self, kind: &Kind, value: &Value) -> Written {
         match value {
             Value::Bool(value) => self.raw(if *value { "true" } else { "false" }),
@@ -202,6 +205,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
+    /// Writes an enum by name, unless it has none or numbers are asked for.
     fn enumeration(&mut self, descriptor: &EnumDescriptor, number: i32) {
         if descriptor.full_name() == "google.protobuf.NullValue" {
             return self.raw("null");
@@ -225,10 +229,12 @@ impl<'p> Writer<'p> {
         }
     }
 
+    /// Writes a number.
     fn plain(&mut self, value: &dyn std::fmt::Display) {
         self.out.push_str(&value.to_string());
     }
 
+    /// Writes a number in quotes.
     fn quoted(&mut self, value: &dyn std::fmt::Display) {
         self.out.push('"');
         self.plain(value);
@@ -261,12 +267,14 @@ impl<'p> Writer<'p> {
         self.out.push('"');
     }
 
+    /// Writes a comma, but not before the first item.
     pub(super) fn comma(&mut self, first: &mut bool) {
         if !std::mem::take(first) {
             self.out.push(',');
         }
     }
 
+    /// Fails at the present path.
     pub(super) fn fail(&self, description: impl Into<String>) -> Written {
         Err(WriteError {
             field: self.path.join("."),

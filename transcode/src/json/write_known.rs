@@ -41,6 +41,7 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Writes paths in lowerCamelCase, if they can come back from it.
     fn field_mask(&mut self, message: &DynamicMessage) -> Written {
         let paths = message.get_field_by_number(1);
         let paths = paths
@@ -58,6 +59,7 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Writes a `google.protobuf.Value`, which must be one.
     fn any_value(&mut self, message: &DynamicMessage) -> Written {
         let Some((field, value)) = message.fields().next() else {
             return self.fail("the value is not set");
@@ -68,6 +70,7 @@ impl Writer<'_> {
         self.field(&field, value)
     }
 
+    /// Writes an `Any`.
     fn any(&mut self, message: &DynamicMessage) -> Written {
         let type_url = message.get_field_by_number(1);
         let type_url = type_url
@@ -105,6 +108,7 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Writes what follows `@type`.
     fn packed_members(&mut self, type_url: &str, bytes: &[u8]) -> Written {
         let Some(descriptor) = self.find_type(type_url) else {
             return self.fail("the type inside an `Any` is not known");
@@ -124,6 +128,7 @@ impl Writer<'_> {
         }
     }
 
+    /// Finds the type of an `Any` by what follows the last slash of its URL.
     fn find_type(&self, type_url: &str) -> Option<MessageDescriptor> {
         let (_, name) = type_url.rsplit_once('/')?;
         let mut pools = self.pools.iter();

@@ -23,6 +23,7 @@ impl Comments {
     }
 }
 
+/// Collects the leading comments of a file.
 fn read(file: &FileDescriptor) -> HashMap<Vec<i32>, String> {
     let info = file.file_descriptor_proto().source_code_info.as_ref();
     let locations = info.into_iter().flat_map(|info| &info.location);

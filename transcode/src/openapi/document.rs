@@ -69,6 +69,7 @@ pub(crate) fn describe(
     document
 }
 
+/// Makes the `info` object.
 fn head(info: &OpenApiInfo) -> Value {
     let mut head = Map::new();
     head.insert("title".to_owned(), json!(info.title));
@@ -77,6 +78,7 @@ fn head(info: &OpenApiInfo) -> Value {
     head.into()
 }
 
+/// Makes the tag of a service.
 fn tag(binding: &Binding, schemas: &mut Schemas) -> Value {
     let mut tag = Map::new();
     tag.insert("name".to_owned(), json!(binding.method.service));
@@ -104,6 +106,7 @@ fn unique_id(ids: &mut BTreeSet<String>, method: &Method) -> String {
     id
 }
 
+/// Makes everything that operations refer to.
 fn components(schemas: Schemas) -> Value {
     let mut made = schemas.finish();
     // What every error looks like, whatever a proto of that name says.

@@ -65,12 +65,14 @@ pub(super) fn operation(
     operation.into()
 }
 
+/// Finds the method in its descriptors again.
 fn descriptor(binding: &Binding) -> Option<MethodDescriptor> {
     let service = binding.pool.get_service_by_name(&binding.method.service)?;
     let mut methods = service.methods();
     methods.find(|method| method.name() == binding.method.name)
 }
 
+/// Makes a parameter of each wildcard of the path.
 fn path_parameters(binding: &Binding, path: &OpenPath, schemas: &mut Schemas) -> Vec<Value> {
     let mut parameters = Vec::new();
     for (name, index) in &path.parameters {
@@ -99,6 +101,7 @@ fn path_parameters(binding: &Binding, path: &OpenPath, schemas: &mut Schemas) ->
     parameters
 }
 
+/// Makes a parameter of each field that a query may give.
 fn query_parameters(binding: &Binding, schemas: &mut Schemas) -> Vec<Value> {
     let mut found = Vec::new();
     if binding.body != Body::Whole {
@@ -112,6 +115,7 @@ fn query_parameters(binding: &Binding, schemas: &mut Schemas) -> Vec<Value> {
     found
 }
 
+/// A walk over the fields of a request.
 struct Walk<'w> {
     binding: &'w Binding,
     schemas: &'w mut Schemas,
@@ -151,6 +155,7 @@ impl Walk<'_> {
         }
     }
 
+    /// Adds the parameter of a field that has a text form.
     fn leaf(&mut self, field: &FieldDescriptor, shown: &str, depth: usize) {
         let source = self.binding.method.source;
         let schema = self.schemas.field(source, self.binding.json, field);
@@ -172,6 +177,7 @@ impl Walk<'_> {
     }
 }
 
+/// Says what the body holds, if there is one.
 fn request_body(binding: &Binding, schemas: &mut Schemas) -> Option<Value> {
     let source = binding.method.source;
     let content = match &binding.body {
@@ -189,6 +195,7 @@ fn request_body(binding: &Binding, schemas: &mut Schemas) -> Option<Value> {
     Some(json!({"content": content}))
 }
 
+/// Says what a success holds, by media type.
 fn response(binding: &Binding, schemas: &mut Schemas) -> Value {
     let source = binding.method.source;
     if binding.raw_response() {

@@ -70,6 +70,7 @@ fn spell(template: &Template, mut name: impl FnMut(usize) -> String) -> String {
     text
 }
 
+/// Writes a literal as it stands in a path.
 fn encode(literal: &str) -> String {
     use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
     const RESERVED: &AsciiSet = &CONTROLS

@@ -22,6 +22,7 @@ pub(super) struct Schemas {
     known: BTreeSet<String>,
 }
 
+/// What a schema is made of.
 enum Type {
     Message(MessageDescriptor),
     Enum(EnumDescriptor),
@@ -96,6 +97,7 @@ impl Schemas {
         }
     }
 
+    /// Returns the schema of one value.
     fn kind(&mut self, source: usize, json: JsonOptions, kind: &Kind) -> Value {
         match kind {
             Kind::Message(message) => self.message(source, json, message),
@@ -107,6 +109,7 @@ impl Schemas {
         }
     }
 
+    /// Returns the schema of a type with a JSON form of its own.
     fn known(
         &mut self,
         known: Known,
@@ -138,6 +141,8 @@ impl Schemas {
         }
     }
 
+    /// Refers to a schema, to be made later if it is new: messages may contain
+    /// themselves.
     fn reference(&mut self, source: usize, json: JsonOptions, what: Type) -> Value {
         let name = match &what {
             Type::Message(message) => message.full_name(),
@@ -168,6 +173,7 @@ impl Schemas {
         self.done.into_iter().collect()
     }
 
+    /// Makes the schema of a message with fields.
     fn object(&mut self, source: usize, json: JsonOptions, message: &MessageDescriptor) -> Value {
         let mut properties = Map::new();
         let mut required = Vec::new();
@@ -207,6 +213,7 @@ impl Schemas {
         schema.into()
     }
 
+    /// Makes the schema of an enum.
     fn enumeration(
         &mut self,
         source: usize,
@@ -243,6 +250,7 @@ pub(super) fn describe(schema: &mut Map<String, Value>, comment: String) {
     }
 }
 
+/// Returns the schema of a scalar.
 fn scalar(kind: &Kind) -> Value {
     match kind {
         Kind::Bool => json!({"type": "boolean"}),

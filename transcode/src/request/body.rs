@@ -109,6 +109,7 @@ fn http_body(
     Ok(message)
 }
 
+/// Refuses the body as a whole.
 fn refuse(description: &str) -> RequestError {
     RequestError::Invalid(vec![FieldFault {
         place: Place::Body,

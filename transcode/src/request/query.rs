@@ -36,6 +36,7 @@ pub(super) fn bind(
     }
 }
 
+/// The state of reading one query.
 struct Query<'b> {
     binding: &'b Binding,
     /// Paths of the singular fields that were set.
@@ -43,6 +44,7 @@ struct Query<'b> {
 }
 
 impl Query<'_> {
+    /// Binds one `key=value`.
     fn parameter(
         &mut self,
         parameter: &str,
@@ -75,11 +77,13 @@ impl Query<'_> {
         self.set(&path, &value, message)
     }
 
+    /// Finds the variable of the path that binds the same field.
     fn bound(&self, path: &FieldPath) -> Option<&FieldPath> {
         let mut variables = self.binding.variables.iter();
         variables.find(|variable| variable.text == path.text)
     }
 
+    /// Refuses a parameter that has no place, or skips it if the source is lenient.
     fn unknown(&self, key: &str, what: &str) -> Result<(), FieldFault> {
         match self.binding.json.unknown_fields {
             UnknownFields::Ignore => Ok(()),
@@ -87,6 +91,7 @@ impl Query<'_> {
         }
     }
 
+    /// Sets a singular field once, or adds to a list.
     fn set(
         &mut self,
         path: &FieldPath,

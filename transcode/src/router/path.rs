@@ -10,6 +10,7 @@ pub(crate) struct RawPath<'a> {
     segments: Vec<PathSegment<'a>>,
 }
 
+/// What stands between two slashes.
 #[derive(Debug, Clone)]
 pub(crate) struct PathSegment<'a> {
     /// As sent.

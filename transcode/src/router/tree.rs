@@ -31,6 +31,7 @@ pub(crate) enum Found<'p> {
     Nothing,
 }
 
+/// A place in the tree: what may follow, best first, and what ends here.
 #[derive(Debug, Default)]
 struct Node {
     literals: HashMap<Box<str>, Node>,
@@ -136,6 +137,7 @@ impl Router {
         self.find_verb(method, path, None)
     }
 
+    /// Finds the binding for a path whose verb has been cut off.
     fn find_verb<'p>(&self, method: &str, path: RawPath<'p>, verb: Option<&str>) -> Found<'p> {
         let mut hit = None;
         self.root.search(path.segments(), verb, &mut |end| {
@@ -167,6 +169,7 @@ impl Router {
             .unwrap_or_else(|| self.methods(path, None))
     }
 
+    /// Returns the HTTP methods of all templates that match.
     fn methods(&self, path: &RawPath<'_>, verb: Option<&str>) -> Vec<String> {
         let mut methods = Vec::new();
         self.root.search(path.segments(), verb, &mut |end| {

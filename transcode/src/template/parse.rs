@@ -78,12 +78,14 @@ enum Scope {
     Variable,
 }
 
+/// What is left of the text, and what was made of the rest.
 struct Parser<'a> {
     rest: &'a str,
     template: Template,
 }
 
 impl<'a> Parser<'a> {
+    /// Takes a token if it is next.
     fn eat(&mut self, token: &str) -> bool {
         match self.rest.strip_prefix(token) {
             Some(rest) => {
@@ -102,6 +104,7 @@ impl<'a> Parser<'a> {
         taken
     }
 
+    /// Reads segments with slashes between.
     fn segments(&mut self, scope: Scope) -> Parsed<()> {
         loop {
             self.segment(scope)?;
@@ -111,6 +114,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Reads `*`, `**`, a literal or a variable.
     fn segment(&mut self, scope: Scope) -> Parsed<()> {
         if self.eat("{") {
             return match scope {
@@ -133,6 +137,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
+    /// Reads a variable after its `{`.
     fn variable(&mut self) -> Parsed<()> {
         let path = self.take_until(&['=', '}', '{', '/']);
         if !path.split('.').all(is_ident) {
@@ -160,6 +165,7 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// Whether a text can name a field.
 fn is_ident(text: &str) -> bool {
     let mut chars = text.chars();
     chars
