@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bb8::{PooledConnection, RunError};
 use resido_observability::Metrics;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use super::{Config, Error, slot::Manager};
 
@@ -19,6 +19,26 @@ pub(super) struct Pool {
     pub(super) config: Config,
     pub(super) metrics: Metrics,
     pool: bb8::Pool<Manager>,
+    failures: watch::Sender<()>,
+}
+
+/// Hears of connections that could not be opened: the pool tells nobody who
+/// waits for one.
+#[derive(Debug, Clone)]
+struct Failures(watch::Sender<()>);
+
+impl bb8::ErrorSink<Error> for Failures {
+    fn sink(&self, error: Error) {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "a connection to the database could not be opened"
+        );
+        self.0.send_replace(());
+    }
+
+    fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<Error>> {
+        Box::new(self.clone())
+    }
 }
 
 impl Pool {
@@ -27,6 +47,7 @@ impl Pool {
         let postgres = config.parse(&format!("resido {name}"))?;
         let database = postgres.get_dbname().unwrap_or_default().to_owned();
         let manager = Manager::new(name, &config, postgres, metrics.clone())?;
+        let failures = watch::Sender::new(());
         let pool = bb8::Pool::builder()
             .max_size(config.max_connections.max(1))
             .connection_timeout(config.acquire_timeout)
@@ -35,6 +56,7 @@ impl Pool {
             .max_lifetime(None)
             .idle_timeout(Duration::from_secs(300))
             .retry_connection(false)
+            .error_sink(Box::new(Failures(failures.clone())))
             .queue_strategy(bb8::QueueStrategy::Lifo)
             .build_unchecked(manager);
         Ok(Self {
@@ -43,25 +65,48 @@ impl Pool {
             config,
             metrics,
             pool,
+            failures,
         })
     }
 
-    /// Takes a connection, waiting no longer than the deadline.
+    /// Takes a connection, waiting no longer than the deadline. Where none is
+    /// open and none can be opened, there is nothing to wait for.
     pub(super) async fn lease(&self, deadline: Option<Instant>) -> Result<Lease, Error> {
-        let lease = self.pool.get_owned();
+        let taken = async {
+            let mut failures = self.failures.subscribe();
+            tokio::select! {
+                lease = self.pool.get_owned() => lease.map_err(|error| match error {
+                    RunError::User(error) => error,
+                    RunError::TimedOut if self.is_empty() => Error::Away(None),
+                    RunError::TimedOut => Error::PoolBusy,
+                }),
+                () = self.hopeless(&mut failures) => Err(Error::Away(None)),
+            }
+        };
         let leased = match deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline, lease)
+            Some(deadline) => tokio::time::timeout_at(deadline, taken)
                 .await
                 .map_err(|_| Error::Deadline)?,
-            None => lease.await,
+            None => taken.await,
         };
         let state = self.pool.state();
         self.metrics
             .pool(self.name, state.connections, state.idle_connections);
-        leased.map_err(|error| match error {
-            RunError::User(error) => error,
-            RunError::TimedOut => Error::PoolBusy,
-        })
+        leased
+    }
+
+    /// Waits until a connection could not be opened while there is no other.
+    async fn hopeless(&self, failures: &mut watch::Receiver<()>) {
+        while failures.changed().await.is_ok() {
+            if self.is_empty() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    fn is_empty(&self) -> bool {
+        self.pool.state().connections == 0
     }
 
     /// Returns how long a statement may take: the limit, or what the deadline
