@@ -48,10 +48,7 @@ impl Database {
     /// # Errors
     /// If the server refuses.
     pub async fn empty_on(cluster: &Cluster) -> Result<Self> {
-        let name = format!("e2e_{}", &Uuid::new_v4().simple().to_string()[..12]);
-        let server = connect(&cluster.admin_url("postgres")).await?;
-        let create = format!("create database {name}");
-        server.execute(&create, &[]).await?;
+        let name = create(cluster).await?;
         let admin_url = cluster.admin_url(&name);
         let logins = Logins {
             control_password: Uuid::new_v4().simple().to_string(),
@@ -176,6 +173,18 @@ impl Tenant {
     pub fn schema(&self) -> String {
         SchemaName::of(self.id).as_str().to_owned()
     }
+}
+
+/// Creates a database and returns its name.
+///
+/// # Errors
+/// If the server refuses.
+pub async fn create(cluster: &Cluster) -> Result<String> {
+    let name = format!("e2e_{}", &Uuid::new_v4().simple().to_string()[..12]);
+    let server = connect(&cluster.admin_url("postgres")).await?;
+    let create = format!("create database {name}");
+    server.execute(&create, &[]).await?;
+    Ok(name)
 }
 
 /// Connects to a database.

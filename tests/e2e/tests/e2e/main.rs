@@ -6,5 +6,12 @@
 )]
 
 mod boundaries;
+mod database_down;
+mod errors;
+mod headers;
 mod interrupted;
+mod lists;
+mod scenario;
 mod schemas;
+mod suspend;
+mod transparency;

@@ -1,0 +1,135 @@
+//! The calls of the product that tests make, in both spellings.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::Call;
+
+macro_rules! call {
+    ($service:literal, $method:literal, $verb:ident $uri:expr, $message:expr, $body:expr) => {
+        Call {
+            path: concat!("/", $service, "/", $method),
+            message: $message,
+            verb: Method::$verb,
+            uri: $uri.to_owned(),
+            body: $body,
+        }
+    };
+}
+
+/// Logs a person in.
+#[must_use]
+pub fn login(email: &str, password: &str, tenant: &str) -> Call {
+    let message = json!({"email": email, "password": password, "tenant": tenant});
+    let body = Some(message.clone());
+    call!("resido.identity.v1.AuthService", "Login",
+        POST "/v1/auth:login", message, body)
+}
+
+/// Uses an activation token.
+#[must_use]
+pub fn register(token: &str, email: &str, password: &str) -> Call {
+    let message = json!({
+        "activationToken": token, "email": email, "password": password, "firstName": "Ada",
+    });
+    let body = Some(message.clone());
+    call!("resido.identity.v1.UserService", "RegisterUser",
+        POST "/v1/users:register", message, body)
+}
+
+/// Asks for a person.
+#[must_use]
+pub fn get_user(name: &str) -> Call {
+    call!("resido.identity.v1.UserService", "GetUser",
+        GET format!("/v1/{name}"), json!({"name": name}), None)
+}
+
+/// Creates a tenant.
+#[must_use]
+pub fn create_tenant(slug: &str, email: &str) -> Call {
+    let tenant = json!({"slug": slug, "displayName": "A tenant", "contactEmail": email});
+    call!("resido.tenancy.v1.TenantService", "CreateTenant",
+        POST "/v1/tenants", json!({"tenant": tenant}), Some(tenant))
+}
+
+/// Finds a tenant by its slug.
+#[must_use]
+pub fn lookup_tenant(slug: &str) -> Call {
+    call!("resido.tenancy.v1.TenantService", "LookupTenant",
+        GET format!("/v1/tenants:lookup?slug={slug}"), json!({"slug": slug}), None)
+}
+
+/// Lists tenants.
+#[must_use]
+pub fn list_tenants() -> Call {
+    call!("resido.tenancy.v1.TenantService", "ListTenants",
+        GET "/v1/tenants?pageSize=5", json!({"pageSize": 5}), None)
+}
+
+/// Suspends a tenant.
+#[must_use]
+pub fn suspend_tenant(name: &str) -> Call {
+    let message = json!({"name": name, "reason": "a test"});
+    call!("resido.tenancy.v1.TenantService", "SuspendTenant",
+        POST format!("/v1/{name}:suspend"), message, Some(json!({"reason": "a test"})))
+}
+
+/// Resumes a tenant.
+#[must_use]
+pub fn resume_tenant(name: &str) -> Call {
+    call!("resido.tenancy.v1.TenantService", "ResumeTenant",
+        POST format!("/v1/{name}:resume"), json!({"name": name}), Some(json!({})))
+}
+
+/// Creates a property.
+#[must_use]
+pub fn create_property(property: Value) -> Call {
+    call!("resido.housing.v1.HousingService", "CreateProperty",
+        POST "/v1/properties", json!({"property": property}), Some(property))
+}
+
+/// Asks for a property.
+#[must_use]
+pub fn get_property(name: &str) -> Call {
+    call!("resido.housing.v1.HousingService", "GetProperty",
+        GET format!("/v1/{name}"), json!({"name": name}), None)
+}
+
+/// Lists properties.
+#[must_use]
+pub fn list_properties(size: u32, token: &str) -> Call {
+    call!("resido.housing.v1.HousingService", "ListProperties",
+        GET format!("/v1/properties?pageSize={size}&pageToken={token}"),
+        json!({"pageSize": size, "pageToken": token}), None)
+}
+
+/// Renames a property.
+#[must_use]
+pub fn rename_property(name: &str, display_name: &str) -> Call {
+    let message = json!({
+        "property": {"name": name, "displayName": display_name}, "updateMask": "displayName",
+    });
+    call!("resido.housing.v1.HousingService", "UpdateProperty",
+        PATCH format!("/v1/{name}"), message, Some(json!({"displayName": display_name})))
+}
+
+/// Deletes a property.
+#[must_use]
+pub fn delete_property(name: &str) -> Call {
+    call!("resido.housing.v1.HousingService", "DeleteProperty",
+        DELETE format!("/v1/{name}"), json!({"name": name}), None)
+}
+
+/// Creates a unit.
+#[must_use]
+pub fn create_unit(parent: &str, unit: Value) -> Call {
+    call!("resido.housing.v1.HousingService", "CreateUnit",
+        POST format!("/v1/{parent}/units"), json!({"parent": parent, "unit": unit}), Some(unit))
+}
+
+/// Lists units.
+#[must_use]
+pub fn list_units(parent: &str) -> Call {
+    call!("resido.housing.v1.HousingService", "ListUnits",
+        GET format!("/v1/{parent}/units"), json!({"parent": parent}), None)
+}
