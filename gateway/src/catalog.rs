@@ -191,10 +191,7 @@ fn policy(method: &Method, upstream: &Upstream) -> Policy {
         if selects(entry, method) {
             policy.access = self::declared(entry.access);
             policy.roles = entry.roles.iter().map(Role::named).collect();
-            policy.timeout = entry
-                .timeout_seconds
-                .map(Duration::from_secs)
-                .or(policy.timeout);
+            policy.timeout = entry.timeout.or(policy.timeout);
         }
     }
     policy.timeout = policy.timeout.map(|time| time.min(MAX_TIMEOUT));

@@ -2,9 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use resido_proto::identity::{ACCESS_AUDIENCE, ACCESS_ISSUER};
+use resido_proto::{
+    deadline::parse_http,
+    identity::{ACCESS_AUDIENCE, ACCESS_ISSUER},
+};
 use resido_transcode::{HttpRule, JsonOptions};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// The section `[gateway]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -156,9 +159,15 @@ pub struct MethodConfig {
     /// Any of these roles is needed; none: any caller that `access` admits.
     #[serde(default)]
     pub roles: Vec<String>,
-    /// Seconds a call may take.
-    #[serde(default)]
-    pub timeout_seconds: Option<u64>,
+    /// How long a call may take, such as `5s` or `250ms`.
+    #[serde(default, deserialize_with = "time")]
+    pub timeout: Option<Duration>,
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || D::Error::custom("expected a time such as `5s` or `250ms`");
+    parse_http(&text).map(Some).ok_or_else(wrong)
 }
 
 /// Who may call a method.

@@ -86,7 +86,8 @@ pub(crate) fn openapi(catalog: &Catalog) -> serde_json::Value {
     let info = OpenApiInfo {
         title: "Resido".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..OpenApiInfo::default()
+        description: "What this gateway serves, over REST, gRPC and gRPC-Web alike.".to_owned(),
+        servers: Vec::new(),
     };
     let visibility = |method: &Method| match catalog.endpoint(&method.path) {
         None => Visibility::Hidden,
