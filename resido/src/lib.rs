@@ -9,6 +9,7 @@ mod commands;
 mod data_dir;
 mod demo;
 mod environment;
+mod flags;
 mod jwks;
 mod logins;
 mod migrating;

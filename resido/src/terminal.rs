@@ -1,11 +1,6 @@
 //! What a person sees: the only place that prints.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is where printing happens"
-)]
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
@@ -13,12 +8,13 @@ use crate::cli::Format;
 
 /// Prints a line of the result.
 pub(crate) fn line(text: &str) {
-    println!("{text}");
+    // Whoever stops reading wants no more of it: no reason to fail.
+    writeln!(io::stdout(), "{text}").ok();
 }
 
 /// Prints a line about what is going on, which is not part of the result.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    writeln!(io::stderr(), "{text}").ok();
 }
 
 /// Prints why a command failed, with every cause once.
@@ -28,12 +24,12 @@ pub(crate) fn failure(error: &anyhow::Error) {
     } else {
         "error:"
     };
-    eprintln!("{mark} {error}");
+    note(&format!("{mark} {error}"));
     let mut last = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
         if text != last {
-            eprintln!("  because {text}");
+            note(&format!("  because {text}"));
         }
         last = text;
     }

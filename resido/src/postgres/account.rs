@@ -1,6 +1,10 @@
 //! Who runs the server: PostgreSQL refuses to be root.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, chown},
+    path::Path,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -45,6 +49,23 @@ impl Account {
             uid,
             gid,
         })
+    }
+
+    /// Takes a folder of root's, or becomes the account that has it already, as
+    /// where the folder was made by an ordinary user.
+    pub(super) fn own(&mut self, folder: &Path) -> Result<()> {
+        let metadata = fs::metadata(folder)?;
+        if metadata.uid() == 0 {
+            chown(folder, Some(self.uid), Some(self.gid))
+                .with_context(|| format!("cannot give {} away", folder.display()))?;
+        } else if metadata.uid() != self.uid {
+            *self = Self {
+                name: format!("with the number {}", metadata.uid()),
+                uid: metadata.uid(),
+                gid: metadata.gid(),
+            };
+        }
+        Ok(())
     }
 
     /// Whether the account can reach what is in a folder.

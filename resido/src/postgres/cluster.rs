@@ -26,31 +26,32 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Finds or makes the folder, `postgres` below the data directory.
+    /// Finds or makes the folder, `postgres` below the data directory, or where
+    /// a link of that name leads.
     pub(super) fn open(data_dir: &Path) -> Result<Self> {
-        let account = Account::unprivileged()?;
+        let mut account = Account::unprivileged()?;
         let link = data_dir.join("postgres");
-        if !link.exists() {
-            match &account {
+        if fs::symlink_metadata(&link).is_err() {
+            let home = match &account {
                 Some(account) if !account.can_reach(data_dir) => {
-                    let home = Path::new(ELSEWHERE).join(uuid::Uuid::now_v7().to_string());
-                    make_folder(&home, Some(account))?;
-                    // A link of an earlier place that is gone makes way.
-                    if fs::symlink_metadata(&link).is_ok() {
-                        bail!("{} points to a folder that is gone", link.display());
-                    }
-                    symlink(&home, &link)?;
+                    Path::new(ELSEWHERE).join(uuid::Uuid::now_v7().to_string())
                 }
-                account => make_folder(&link, account.as_ref())?,
+                _ => link.clone(),
+            };
+            make_folder(&home)?;
+            if home != link {
+                symlink(&home, &link)?;
             }
         }
-        let home = link.canonicalize()?;
-        if let Some(account) = account.as_ref().filter(|account| !account.can_reach(&home)) {
-            bail!(
-                "account {} cannot reach {}: a folder above is closed",
-                account.name,
-                home.display()
-            );
+        let home = link
+            .canonicalize()
+            .with_context(|| format!("{} leads nowhere", link.display()))?;
+        if let Some(account) = &mut account {
+            account.own(&home)?;
+            if !account.can_reach(&home) {
+                let (name, home) = (&account.name, home.display());
+                bail!("account {name} cannot reach {home}: a folder above is closed");
+            }
         }
         Ok(Self { home, account })
     }
@@ -138,23 +139,19 @@ impl Cluster {
     }
 }
 
-fn make_folder(folder: &Path, account: Option<&Account>) -> Result<()> {
+fn make_folder(folder: &Path) -> Result<()> {
     let failed = || format!("cannot create {}", folder.display());
     if let Some(parent) = folder.parent() {
         fs::create_dir_all(parent).with_context(failed)?;
     }
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(folder)
-        .with_context(failed)?;
-    if let Some(account) = account {
-        chown(folder, Some(account.uid), Some(account.gid)).with_context(failed)?;
-    }
-    Ok(())
+    let made = fs::DirBuilder::new().mode(0o700).create(folder);
+    made.with_context(failed)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
     use super::*;
 
     #[test]
@@ -170,5 +167,28 @@ mod tests {
         assert!(cluster.major().is_err(), "a damaged one is not overwritten");
         fs::write(cluster.data().join("PG_VERSION"), "15\n").unwrap();
         assert_eq!(cluster.major().unwrap(), Some(15));
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_named_and_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("postgres");
+        symlink("/nowhere/at/all", &link).unwrap();
+        let error = Cluster::open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("leads nowhere"), "{error}");
+        assert!(fs::symlink_metadata(&link).is_ok());
+    }
+
+    #[test]
+    fn the_folder_is_the_accounts_and_closed_to_others() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        let cluster = Cluster::open(dir.path()).unwrap();
+        let metadata = fs::metadata(&cluster.home).unwrap();
+        assert_eq!(metadata.mode() & 0o777, 0o700);
+        let owner = cluster.account.as_ref().map(|account| account.uid);
+        assert_eq!(owner, Some(metadata.uid()).filter(|_| owner.is_some()));
+        let again = Cluster::open(dir.path()).unwrap();
+        assert_eq!((again.home, again.account), (cluster.home, cluster.account));
     }
 }

@@ -101,6 +101,12 @@ impl Server {
         let cluster = Cluster::open(dir.path())?;
         let major = cluster.major()?;
         let progress = &options.progress;
+        if !cluster.home.starts_with(dir.path()) {
+            progress.tell(&format!(
+                "the database's files are in {}",
+                cluster.home.display()
+            ));
+        }
         let programs = programs::obtain(options.pg_bin.as_deref(), major, progress).await?;
         let password = dir.secret(PASSWORD_FILE, random_secret)?;
         if major.is_none() {

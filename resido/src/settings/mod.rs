@@ -3,7 +3,6 @@
 mod database;
 mod faults;
 mod file;
-mod flags;
 mod migrations;
 mod sections;
 

@@ -111,3 +111,40 @@ fn migrations_work_on_a_stopped_database_and_on_a_named_one() {
     let status = migrate("status");
     assert_eq!(status["public_applied"], status["public_latest"]);
 }
+
+#[test]
+fn routes_and_their_description_agree() {
+    let dir = folder();
+    let run = |arguments: &[&str]| {
+        let output = resido(arguments).current_dir(dir.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stdout)
+    };
+    let table = run(&["routes"]);
+    assert!(table.starts_with("VERB"), "{table}");
+    let routes: serde_json::Value =
+        serde_json::from_str(&run(&["routes", "--format", "json"])).unwrap();
+    let routes = routes.as_array().unwrap();
+    let create = routes
+        .iter()
+        .find(|route| route["template"] == "/v1/properties" && route["verb"] == "POST");
+    assert_eq!(create.unwrap()["access"], "tenant");
+    let document: serde_json::Value = serde_json::from_str(&run(&["openapi"])).unwrap();
+    assert!(document["paths"]["/v1/properties"]["post"].is_object());
+    let alone = run(&["routes", "--alone", "--format", "json"]);
+    assert!(
+        !alone.contains("housing"),
+        "no part of ours is named: {alone}"
+    );
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_failure() {
+    let command = format!("{} routes | head -n 1", env!("CARGO_BIN_EXE_resido"));
+    let output = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .current_dir("/")
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stderr), "");
+}

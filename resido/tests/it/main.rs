@@ -1,8 +1,10 @@
 //! The product as a person runs it: the built command, real servers.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accounts;
 mod apart;
 mod commands;
+mod library;
 mod lifecycle;
 mod postgres;
 mod product;

@@ -4,10 +4,10 @@ use std::path;
 
 use anyhow::{Result, bail};
 
-use super::Settings;
 use crate::{
     cli::{Global, LogFormat, Migrations},
     environment,
+    settings::Settings,
 };
 
 impl Settings {
