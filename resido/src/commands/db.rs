@@ -1,6 +1,6 @@
 //! `resido db`.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -13,14 +13,19 @@ use crate::{
 pub(crate) async fn db(command: &Db, format: Format) -> Result<()> {
     match command {
         Db::Url(flags) => {
-            let dir = DataDir::open(&flags.data_dir)?;
             if let Some(url) = &flags.database_url {
+                let dir = DataDir::open(&flags.data_dir)?;
                 let url = logins::prepare(&dir, url).await?.control;
                 print("url", url.expose_secret(), format);
                 return Ok(());
             }
-            let url = logins::embedded_url(&dir)?;
-            let url = url.context("there is no database yet; `resido up` makes it")?;
+            let none = "there is no database yet; `resido up` makes it";
+            // Looking must not make a data directory.
+            if !flags.data_dir.join("postgres").exists() {
+                bail!(none);
+            }
+            let dir = DataDir::open(&flags.data_dir)?;
+            let url = logins::embedded_url(&dir)?.context(none)?;
             if !dir.is_locked() {
                 terminal::note("the database is stopped; it runs while `resido up` does");
             }

@@ -148,3 +148,41 @@ fn output_that_nobody_reads_is_no_failure() {
         .unwrap();
     assert_eq!(text(&output.stderr), "");
 }
+
+#[test]
+fn the_old_variables_are_read() {
+    let dir = folder();
+    let migrate = |concurrency: &str| {
+        let url = "postgresql://u:p@127.0.0.1:1/d";
+        resido(&["migrate", "up", "--control-database-url", url])
+            .current_dir(dir.path())
+            .env("RUN_MIGRATIONS", "true")
+            .env("TENANT_MIGRATE_CONCURRENCY", concurrency)
+            .env("TENANT_MIGRATE_TIMEOUT", "60000")
+            .env("TENANT_MIGRATE_LOG", "0")
+            .env("TENANT_MIGRATE_TENANT_ID", "acme")
+            .output()
+            .unwrap()
+    };
+    // Understood: it fails for want of a database.
+    let output = migrate("2");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("database"), "{output:?}");
+    assert!(text(&migrate("0").stderr).contains("migrations.concurrency"));
+    assert_eq!(migrate("many").status.code(), Some(2));
+}
+
+#[test]
+fn looking_for_a_database_makes_none() {
+    let dir = folder();
+    let output = resido(&["db", "url"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("no database yet"),
+        "{output:?}"
+    );
+    assert!(!dir.path().join(".resido").exists());
+}
