@@ -3,6 +3,7 @@
 //! *Source*: the `ProtoJSON` specification of Protocol Buffers, in its strict
 //! reading; where it leaves a choice, `gateway-behaviour` C and D decide.
 
+mod any_types;
 mod known;
 mod lex;
 mod lex_string;

@@ -9,6 +9,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Va
 
 use super::{
     Known,
+    any_types::AnyTypes,
     lex::{Lexer, Peek, SyntaxError},
     read_scalar::takes_null,
     report::syntax,
@@ -47,6 +48,8 @@ pub(crate) struct Reader<'a> {
     pub(super) path: String,
     present: Vec<Present>,
     tracking: bool,
+    /// Made when the first `Any` is met.
+    pub(super) any_types: Option<AnyTypes>,
 }
 
 /// The result of a step: fails on syntax alone, and is `None` for a value that
@@ -69,6 +72,7 @@ impl<'a> Reader<'a> {
             path: String::new(),
             present: Vec::new(),
             tracking: false,
+            any_types: None,
         })
     }
 

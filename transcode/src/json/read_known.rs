@@ -5,7 +5,8 @@ use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, Value};
 
 use super::{
     Known,
-    lex::Peek,
+    any_types::{self, AnyType},
+    lex::{Peek, SyntaxError},
     read::{Reader, Step},
     scalar::{self, filled, shorten},
 };
@@ -111,29 +112,31 @@ impl Reader<'_> {
         Ok(self.fill(descriptor, number, value))
     }
 
-    /// Reads `{"@type": …}`. The type may stand anywhere in the object, so the
-    /// object is looked through first.
+    /// Reads `{"@type": …}`, wherever in the object the type stands.
     fn any(&mut self, descriptor: &MessageDescriptor) -> Step<DynamicMessage> {
         let peek = self.lex.peek()?;
         if peek != Peek::Object {
             return self.mismatch(peek, "an object");
         }
-        let start = self.lex;
-        let (type_url, empty) = self.find_type()?;
-        let end = std::mem::replace(&mut self.lex, start);
-        let Some(type_url) = type_url else {
-            if !empty {
-                self.fault("`@type` is missing");
+        let type_url = match self.any_type()? {
+            Some(AnyType::Url(type_url)) => type_url,
+            Some(AnyType::Twice) => return self.skip_any("`@type` is there twice"),
+            Some(AnyType::NotText) => return self.skip_any("`@type` is not a string"),
+            None => {
+                let mut ahead = self.lex;
+                ahead.enter()?;
+                if ahead.next_key(&mut true)?.is_some() {
+                    return self.skip_any("`@type` is missing");
+                }
+                self.lex = ahead;
+                return Ok(Some(DynamicMessage::new(descriptor.clone())));
             }
-            self.lex = end;
-            return Ok(empty.then(|| DynamicMessage::new(descriptor.clone())));
         };
         let name = type_url.rsplit_once('/').map(|(_, name)| name);
         let inner = name.and_then(|name| descriptor.parent_pool().get_message_by_name(name));
         let Some(inner) = inner else {
-            self.fault(&format!("{} is not a known `@type`", shorten(&type_url)));
-            self.lex = end;
-            return Ok(None);
+            let what = format!("{} is not a known `@type`", shorten(&type_url));
+            return self.skip_any(&what);
         };
         let message = match Known::of(&inner) {
             Some(_) => self.any_member(&inner)?,
@@ -153,26 +156,23 @@ impl Reader<'_> {
         Ok(fields.and_then(|fields| self.fill_all(descriptor, fields)))
     }
 
-    /// Looks through an object for `@type`; tells too whether it is empty.
-    fn find_type(&mut self) -> Result<(Option<String>, bool), super::lex::SyntaxError> {
-        let (mut found, mut empty) = (None, true);
-        self.lex.enter()?;
-        let mut first = true;
-        while let Some(key) = self.lex.next_key(&mut first)? {
-            empty = false;
-            if key != "@type" {
-                self.lex.skip_value()?;
-            } else if self.lex.peek()? != Peek::String {
-                self.fault("`@type` is not a string");
-                self.lex.skip_value()?;
-            } else if found.is_some() {
-                self.fault("`@type` is there twice");
-                self.lex.skip_value()?;
-            } else {
-                found = Some(self.lex.string()?.into_owned());
-            }
-        }
-        Ok((found, empty))
+    /// Returns the type of the object that is next.
+    fn any_type(&mut self) -> Result<Option<AnyType>, SyntaxError> {
+        let at = self.lex.offset();
+        let types = match self.any_types.take() {
+            Some(types) => types,
+            None => any_types::find(self.text)?,
+        };
+        let found = types.get(&at).cloned();
+        self.any_types = Some(types);
+        Ok(found)
+    }
+
+    /// Reports an `Any` that cannot be read, and skips it.
+    fn skip_any<T>(&mut self, what: &str) -> Step<T> {
+        self.fault(what);
+        self.lex.skip_value()?;
+        Ok(None)
     }
 
     /// Reads `{"@type": …, "value": …}` for types with a JSON form of their own.
