@@ -29,7 +29,7 @@ fn paths_of_any_length_are_looked_up_quickly() {
             "/".repeat(1_000_000),
         ] {
             let _outcome = API.route(&http::Method::GET, &path).is_ok();
-            API.allowed(&path);
+            assert!(API.allowed(&path).len() <= 7);
         }
     });
 }
