@@ -16,6 +16,7 @@ use crate::{
     catalog::Catalog,
     context::Minter,
     listener::Service,
+    watch::Link,
     wire::{Reply, Request},
 };
 
@@ -26,7 +27,7 @@ pub(crate) struct Admin {
     pub(crate) directory: Directory,
     pub(crate) metrics: Metrics,
     pub(crate) minter: Arc<Minter>,
-    pub(crate) ready: tokio::sync::watch::Receiver<bool>,
+    pub(crate) link: tokio::sync::watch::Receiver<Link>,
 }
 
 impl Admin {
@@ -64,17 +65,28 @@ impl Admin {
         }
     }
 
+    /// A gateway that lost the control plane goes on with what it knows, and
+    /// says for how long.
     fn readiness(&self) -> Reply {
-        let ready = *self.ready.borrow();
-        let status = if ready {
+        let link = *self.link.borrow();
+        let (name, lost) = match link {
+            Link::Absent => ("absent", None),
+            Link::Waiting => ("waiting", None),
+            Link::Connected => ("connected", None),
+            Link::Lost(since) => ("lost", Some(since.elapsed().as_secs())),
+        };
+        let status = if link.is_ready() {
             StatusCode::OK
         } else {
             StatusCode::SERVICE_UNAVAILABLE
         };
-        json_reply(
-            status,
-            &json!({ "ready": ready, "tenants": self.directory.len() }),
-        )
+        let body = json!({
+            "ready": link.is_ready(),
+            "control_plane": name,
+            "lost_seconds": lost,
+            "tenants": self.directory.len(),
+        });
+        json_reply(status, &body)
     }
 }
 

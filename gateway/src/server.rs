@@ -26,7 +26,7 @@ use crate::{
     pages::{Documents, Health, builtin, openapi},
     render::Renderer,
     upstream::Upstream,
-    watch::Watch,
+    watch::{Link, Watch},
     wire::BoxError,
 };
 
@@ -45,7 +45,7 @@ struct Parts {
     metrics: Metrics,
     control_plane: Option<ControlPlane>,
     health: Option<Health>,
-    ready: watch::Sender<bool>,
+    link: watch::Sender<Link>,
 }
 
 impl Gateway {
@@ -75,7 +75,10 @@ impl Gateway {
         }
         let keys = key_source(control_plane.clone());
         let authenticator = Authenticator::new(keys, &config.issuer, &config.audiences);
-        let ready = watch::Sender::new(control_plane.is_none());
+        let link = watch::Sender::new(match control_plane {
+            Some(_) => Link::Waiting,
+            None => Link::Absent,
+        });
         Ok(Self {
             parts: Arc::new(Parts {
                 config: config.clone(),
@@ -86,7 +89,7 @@ impl Gateway {
                 metrics,
                 control_plane,
                 health,
-                ready,
+                link,
             }),
         })
     }
@@ -110,8 +113,8 @@ impl Gateway {
             tasks.spawn(async move { listener::serve(listener, service, &limits, end).await });
         }
         // Followed to the very end: calls that drain still need it.
-        let following = self.clone();
-        let following = tokio::spawn(async move { following.follow().await });
+        let (following, end) = (self.clone(), shutdown.clone());
+        let following = tokio::spawn(async move { following.follow(end).await });
         listener::serve(listener, service, &limits, shutdown).await;
         while tasks.join_next().await.is_some() {}
         following.abort();
@@ -121,9 +124,9 @@ impl Gateway {
     /// Waits until tenants and keys are known; at once where there is no control
     /// plane.
     pub async fn until_ready(&self) {
-        let mut ready = self.parts.ready.subscribe();
+        let mut link = self.parts.link.subscribe();
         // Fails only when the sender is gone, and this keeps it.
-        let _ready = ready.wait_for(|ready| *ready).await.is_ok();
+        let _ready = link.wait_for(|link| link.is_ready()).await.is_ok();
     }
 
     /// Describes everything that is routed, as OpenAPI 3.1.
@@ -138,23 +141,26 @@ impl Gateway {
         self.parts.catalog.routes()
     }
 
-    async fn follow(self) {
+    async fn follow(self, shutdown: CancellationToken) {
         let parts = &self.parts;
         let watch = parts.control_plane.clone().map(|control_plane| Watch {
             control_plane,
             directory: parts.directory.clone(),
             authenticator: Arc::clone(&parts.authenticator),
             metrics: parts.metrics.clone(),
-            ready: parts.ready.clone(),
+            link: parts.link.clone(),
         });
         let announce = async {
             self.until_ready().await;
             if let Some(health) = &parts.health {
                 health.set(true).await;
+                shutdown.cancelled().await;
+                // Those who look before they call go elsewhere from now on.
+                health.set(false).await;
             }
         };
         if let Some(health) = &parts.health {
-            let ready = *parts.ready.borrow();
+            let ready = parts.link.borrow().is_ready();
             health.set(ready).await;
         }
         match watch {
@@ -214,7 +220,7 @@ impl Gateway {
             directory: parts.directory.clone(),
             metrics: parts.metrics.clone(),
             minter: Arc::clone(&parts.minter),
-            ready: parts.ready.subscribe(),
+            link: parts.link.subscribe(),
         }
         .service()
     }

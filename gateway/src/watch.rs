@@ -3,7 +3,10 @@
 //! A stream that breaks or falls silent is opened again from where it was; what
 //! is known stays in force meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use resido_observability::Metrics;
 use resido_proto::tenancy::v1::{
@@ -23,6 +26,26 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 /// Tenants and memberships of a snapshot that are taken at most.
 const MAX_ENTRIES: usize = 2_000_000;
 
+/// What the gateway hears of the control plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// There is none.
+    Absent,
+    /// Nothing has been heard yet.
+    Waiting,
+    /// Changes arrive.
+    Connected,
+    /// No changes arrive since then; what is known stays in force.
+    Lost(Instant),
+}
+
+impl Link {
+    /// Whether tenants and keys are known, or not needed.
+    pub(crate) fn is_ready(self) -> bool {
+        self != Self::Waiting
+    }
+}
+
 /// Follows the control plane.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -30,7 +53,7 @@ pub(crate) struct Watch {
     pub(crate) directory: Directory,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) metrics: Metrics,
-    pub(crate) ready: tokio::sync::watch::Sender<bool>,
+    pub(crate) link: tokio::sync::watch::Sender<Link>,
 }
 
 /// The state of one stream.
@@ -52,6 +75,13 @@ impl Watch {
                 tracing::warn!(code = ?status.code(), error = status.message(), "the watch stream ended");
             }
             self.metrics.watch_connected(false);
+            self.link.send_if_modified(|link| {
+                let lost = *link == Link::Connected;
+                if lost {
+                    *link = Link::Lost(Instant::now());
+                }
+                lost
+            });
             backoff = if following.sequence > before {
                 BACKOFF.0
             } else {
@@ -74,6 +104,9 @@ impl Watch {
         following.entries.clear();
         following.memberships.clear();
         self.metrics.watch_connected(true);
+        if self.directory.is_ready() {
+            self.link.send_replace(Link::Connected);
+        }
         loop {
             let next = tokio::time::timeout(SILENCE, stream.message())
                 .await
@@ -99,7 +132,7 @@ impl Watch {
                     let entries = std::mem::take(&mut following.entries);
                     self.directory
                         .replace_all(entries, std::mem::take(&mut following.memberships));
-                    self.ready.send_replace(true);
+                    self.link.send_replace(Link::Connected);
                 }
             }
             Some(Event::Tenant(route)) => {

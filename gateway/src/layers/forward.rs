@@ -58,7 +58,14 @@ impl Forward {
         propagation::inject(&span, request.headers_mut());
         // What the layers noted is not for the service.
         std::mem::take(request.extensions_mut());
-        let request = request.map(|inner| Body::new(WithoutTrailers(inner)));
+        let streams = endpoint.method.client_streaming;
+        let request = request.map(|inner| {
+            let inner = Body::new(WithoutTrailers(inner));
+            match deadline {
+                Some(until) if streams => Body::new(BreaksOff::new(inner, until)),
+                _ => inner,
+            }
+        });
         let answer = endpoint
             .transport
             .send(request)
@@ -193,6 +200,47 @@ impl http_body::Body for WithoutTrailers {
     }
 }
 
+/// A request's body that breaks off at the deadline. A service that was answering
+/// already would wait for the rest of it otherwise, when nobody waits for it.
+struct BreaksOff {
+    inner: Body,
+    end: Pin<Box<Sleep>>,
+}
+
+impl BreaksOff {
+    fn new(inner: Body, until: Instant) -> Self {
+        let end = Box::pin(tokio::time::sleep_until(until));
+        Self { inner, end }
+    }
+}
+
+impl http_body::Body for BreaksOff {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        if self.end.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.inner = Body::empty();
+        Poll::Ready(Some(Err(Status::cancelled("the deadline is over"))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
 /// A reply's body that ends at the deadline with a status that says so.
 struct Until {
     inner: Body,
@@ -266,6 +314,18 @@ mod tests {
         let trailers = body.collect().await.unwrap().trailers().cloned().unwrap();
         assert_eq!(trailers["grpc-status"], "4");
         assert_eq!(started.elapsed().as_secs(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn l2_a_stream_that_is_sent_breaks_off_at_its_deadline() {
+        let first = Ok::<_, Status>(Frame::data(Bytes::from_static(b"a")));
+        let endless = futures_util::stream::iter([first]);
+        let endless = futures_util::StreamExt::chain(endless, futures_util::stream::pending());
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut body = BreaksOff::new(Body::new(StreamBody::new(endless)), until);
+        assert!(body.frame().await.unwrap().is_ok());
+        assert!(body.frame().await.unwrap().is_err());
+        assert_eq!(Instant::now(), until);
     }
 
     #[tokio::test]
