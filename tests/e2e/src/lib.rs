@@ -6,11 +6,13 @@
 
 pub mod client;
 pub mod cluster;
+pub mod collector;
 pub mod database;
 pub mod dice;
 pub mod door;
 pub mod mirror;
 pub mod people;
 pub mod product;
+pub mod program;
 pub mod scratch;
 pub mod wait;

@@ -7,10 +7,15 @@
 
 mod boundaries;
 mod database_down;
+mod deadlines;
 mod errors;
+mod foreign;
 mod headers;
 mod interrupted;
 mod lists;
+mod metrics;
+mod processes;
+mod readme_tour;
 mod scenario;
 mod schemas;
 mod suspend;

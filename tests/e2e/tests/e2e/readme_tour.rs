@@ -1,0 +1,52 @@
+//! What the README tells people to paste works.
+
+use std::{os::unix::fs::symlink, path::Path, process::Command};
+
+use resido_e2e::{product, scratch};
+
+/// Returns the blocks of the tour, in order.
+fn tour() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let blocks = readme.split("```sh tour\n").skip(1);
+    let blocks = blocks.filter_map(|rest| rest.split("```").next());
+    // Each command's answer ends without a line feed.
+    blocks.map(|block| format!("{block}\necho\n")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_five_minute_tour_works_as_it_is_pasted() {
+    let product = product::shared().await.unwrap();
+    let folder = scratch::folder("tour").unwrap();
+    symlink(&product.data_dir, folder.join(".resido")).unwrap();
+    let script = tour();
+    assert!(script.matches("curl").count() >= 8, "{script}");
+    let address = product.gateway.to_string();
+    let script = script.replace("127.0.0.1:8080", &address);
+    let run = move || {
+        let mut bash = Command::new("bash");
+        bash.args(["-euo", "pipefail", "-c", &script])
+            .current_dir(folder);
+        bash.output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}\n{errors}");
+    for expected in [
+        r#""email":"ada@acme.example""#,
+        r#""displayName":"1a""#,
+        r#""areaSqm":54.5"#,
+        r#""displayName":"North Tower""#,
+        r#""city":"Oslo""#,
+        r#""reason":"REQUEST_INVALID""#,
+        "displayNam",
+        r#""reason":"TENANT_DENIED""#,
+        r#""reason":"CREDENTIAL_REQUIRED""#,
+    ] {
+        assert!(
+            printed.contains(expected),
+            "no {expected} in {printed}\n{errors}"
+        );
+    }
+}
