@@ -86,7 +86,7 @@ impl Cluster {
         bail!("PostgreSQL does not start:\n{log}");
     }
 
-    /// Returns the administrator's URL of a database.
+    /// Returns a login's URL of a database.
     #[must_use]
     pub fn url(&self, user: &str, password: &str, database: &str) -> String {
         let port = self.port;
@@ -169,6 +169,8 @@ impl Drop for Cluster {
             drop(order);
             let _ended = child.wait().is_ok();
         }
+        // A server that was stopped has left it behind.
+        let _removed = std::fs::remove_dir_all(&self.dir).is_ok();
     }
 }
 
