@@ -8,12 +8,14 @@
 mod boundaries;
 mod database_down;
 mod deadlines;
+mod decisions;
 mod errors;
 mod foreign;
 mod headers;
 mod interrupted;
 mod lists;
 mod metrics;
+mod port;
 mod processes;
 mod readme_tour;
 mod scenario;
