@@ -213,6 +213,11 @@ async fn repeat_in(
     actor: &Actor,
     operation: &Operation,
 ) -> Result<(Tenant, Option<Activation>), Error> {
+    // While the tenant is being made its row is locked: look at it first.
+    let seen = store::get(tx, operation.tenant).await?;
+    if seen.state != State::Active {
+        return Ok((seen, None));
+    }
     let tenant = store::lock(tx, operation.tenant).await?;
     if tenant.state != State::Active || !store::awaits_owner(tx, tenant.id).await? {
         return Ok((tenant, None));

@@ -15,6 +15,9 @@ use crate::{Error, outbox};
 
 /// News that a stream may lag behind; beyond that it reads by itself.
 const BACKLOG: usize = 1024;
+/// Time between a read that failed and the next one; it doubles with each that
+/// fails again, up to the time between two signs of life.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// Hands out news; clones hand out the same.
 #[derive(Clone)]
@@ -53,11 +56,13 @@ impl Feed {
                 return;
             }
         };
-        let mut last = None;
+        let (mut last, mut retry) = (None, None);
         loop {
             let alive = tokio::select! {
                 () = closing.cancelled() => return,
                 _ = ticks.tick() => true,
+                // It went unsaid then, and the streams have been silent since.
+                () = tokio::time::sleep(retry.unwrap_or_default()), if retry.is_some() => true,
                 heard = listener.next() => {
                     if heard.is_none() {
                         return;
@@ -67,11 +72,15 @@ impl Feed {
                     false
                 }
             };
-            if let Err(error) = self.read(&db, &mut last, alive).await {
-                // Silence tells the streams' readers; the next tick tries again.
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the feed could not read what is new");
-            }
+            let Err(error) = self.read(&db, &mut last, alive).await else {
+                retry = None;
+                continue;
+            };
+            // Silence tells the streams' readers.
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the feed could not read what is new");
+            let longer = retry.map_or(RETRY, |wait: Duration| wait * 2);
+            retry = Some(longer.min(heartbeat));
         }
     }
 

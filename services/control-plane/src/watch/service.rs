@@ -21,6 +21,9 @@ use crate::Error;
 const QUEUE: usize = 16;
 /// How long a message waits for a reader; then the stream is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the word of why a stream ends waits for a reader: the end of the
+/// process waits with it.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// What a call is answered with.
 pub(crate) type WatchStream = ReceiverStream<Result<proto::WatchTenantsResponse, Status>>;
@@ -92,7 +95,7 @@ impl Watches {
             };
             if let Err(End::Failed(error)) = served {
                 let status = into_status(&error);
-                let _read = out.send_timeout(Err(status), PATIENCE).await.is_ok();
+                let _read = out.send_timeout(Err(status), LAST_WORD).await.is_ok();
             }
             drop(place);
         });
