@@ -6,6 +6,7 @@
 )]
 
 mod boundaries;
+mod control;
 mod database_down;
 mod deadlines;
 mod decisions;

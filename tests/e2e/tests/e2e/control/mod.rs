@@ -1,0 +1,18 @@
+//! What the control plane promises: tenants, people, tokens and the stream of
+//! changes, each on a real database.
+//!
+//! Where the running product can show a promise, the tests call it by its port;
+//! where the control plane alone must be taken apart ([`plane`]), it runs in
+//! this process behind the layer that lets contexts in.
+
+mod audit;
+mod create;
+mod keys;
+mod login;
+mod members;
+mod plane;
+mod port;
+mod provision;
+mod register;
+mod states;
+mod watch;

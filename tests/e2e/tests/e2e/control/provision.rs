@@ -1,0 +1,225 @@
+//! A tenant is made whole or not at all, whoever waits for it, and unfinished
+//! work is taken up.
+
+use std::{path::Path, time::Duration};
+
+use resido_e2e::{scratch, wait};
+use resido_migrations::Sets;
+use resido_proto::tenancy::v1::{self as proto, tenant::State};
+use tonic::Code;
+
+use super::plane::{Base, Caller, Plane, id_of, reason};
+
+const LIMIT: Duration = Duration::from_secs(10);
+/// The lock that writers of the outbox take last.
+const HOLD: &str = "select pg_advisory_xact_lock(1382380291, 0)";
+const WAITING: &str = "
+    select count(*) from pg_locks
+     where locktype = 'advisory' and classid = 1382380291 and not granted
+       and database = (select oid from pg_database where datname = current_database())";
+
+/// Files of which the last one fails, or would if it were not mended.
+fn files(last: &str) -> Sets {
+    let folder = scratch::folder("migrations").unwrap();
+    let write = |path: &Path, sql: &str| {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, sql).unwrap();
+    };
+    let first = "create table things (id uuid primary key);";
+    write(&folder.join("tenant/0001_things.sql"), first);
+    write(&folder.join("tenant/0002_more.sql"), last);
+    std::fs::create_dir_all(folder.join("public")).unwrap();
+    Sets::from_dir(&folder).unwrap()
+}
+
+fn broken() -> Sets {
+    files("insert into things (id) values ('no id');")
+}
+
+fn mended() -> Sets {
+    files("insert into things (id) values (gen_random_uuid());")
+}
+
+/// Counts the schemas and roles of tenants.
+async fn traces(base: &Base) -> (i64, i64) {
+    let roles = format!(
+        "select count(*) from pg_roles where rolname ~ '^{}_[ot]_'",
+        base.database.name
+    );
+    let schemas = "select count(*) from pg_namespace where nspname ~ '^t_'";
+    (base.count(schemas).await, base.count(&roles).await)
+}
+
+async fn state(plane: &Plane, name: &str) -> State {
+    let name = name.to_owned();
+    let get = plane.request(Caller::Operator, proto::GetTenantRequest { name });
+    let tenant = plane.tenants().get_tenant(get).await;
+    tenant.unwrap().into_inner().state()
+}
+
+/// Lets the lease of unfinished work run out, and forgets how it last ended.
+async fn expire(base: &Base) {
+    let expire = "
+        update operations set lease_until = now() - interval '1 s', error = null
+         where not done";
+    assert_eq!(base.sql(expire).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_making_leaves_nothing_and_is_finished_later() {
+    let base = Base::new().await;
+    let plane = base.plane_with(broken());
+    let (_, created) = plane.create("acme").await;
+    let tenant = created.tenant.clone().unwrap();
+    assert_eq!(tenant.state(), State::Provisioning);
+    assert_eq!(created.activation_token, "");
+    assert!(!created.operation.unwrap().done);
+    let given_back = "select count(*) from operations where error is not null and not done";
+    assert_eq!(base.count(given_back).await, 1);
+    assert_eq!(traces(&base).await, (0, 0));
+    assert_eq!(base.count("select count(*) from outbox").await, 0);
+    // It keeps its slug meanwhile.
+    let other = plane.ask("acme", "").await.unwrap_err();
+    assert_eq!(reason(&other), "TENANT_EXISTS");
+    plane.stop().await;
+
+    expire(&base).await;
+    let plane = base.plane_with(mended());
+    let active = wait::until(LIMIT, || async {
+        state(&plane, &tenant.name).await == State::Active
+    });
+    assert!(active.await);
+    assert_eq!(traces(&base).await, (1, 2));
+    let things = format!(
+        "select count(*) from {}.things",
+        resido_tenancy::tenant::SchemaName::of(id_of(&tenant)).quoted()
+    );
+    assert_eq!(base.count(&things).await, 1);
+    let done = "select count(*) from operations where done and error is null";
+    assert_eq!(base.count(done).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_making_is_given_up_after_five_attempts() {
+    let base = Base::new().await;
+    let plane = base.plane_with(broken());
+    let (_, created) = plane.create("acme").await;
+    let name = created.tenant.unwrap().name;
+    plane.stop().await;
+    for (attempt, rests) in [(2, 20), (3, 80), (4, 300), (5, 0)] {
+        expire(&base).await;
+        // Each looks once, at its start, and ends when its work has.
+        let plane = base.plane_with(broken());
+        let tried = "select count(*) from operations where error is not null";
+        let tried = wait::until(LIMIT, || async { base.count(tried).await == 1 });
+        assert!(tried.await, "attempt {attempt}");
+        plane.stop().await;
+        let expected = if attempt < 5 {
+            "provisioning"
+        } else {
+            "failed"
+        };
+        let found = format!("select count(*) from tenants where state = '{expected}'");
+        assert_eq!(base.count(&found).await, 1, "attempt {attempt}");
+        assert_eq!(
+            base.count("select attempt::int8 from operations").await,
+            attempt
+        );
+        // Each rest is longer than the one before, and after the last there is none.
+        let rest = "select coalesce(extract(epoch from lease_until - now())::int8, 0)
+            from operations";
+        let rest = base.count(rest).await;
+        assert!(
+            (rests - 5..=rests).contains(&rest),
+            "attempt {attempt}: {rest} s"
+        );
+    }
+    assert_eq!(traces(&base).await, (0, 0));
+    let plane = base.plane_with(mended());
+    assert_eq!(state(&plane, &name).await, State::Failed);
+    let audited = "select count(*) from audit_log where action = 'tenants.fail'";
+    assert_eq!(base.count(audited).await, 1);
+    // The slug is free again.
+    let (_, created) = plane.create("acme").await;
+    let tenant = created.tenant.unwrap();
+    assert_eq!(tenant.state(), State::Active);
+    assert_ne!(tenant.name, name);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_leaves_does_not_stop_the_making() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let mut held = base.database.admin().await.unwrap();
+    let hold = held.transaction().await.unwrap();
+    hold.execute(HOLD, &[]).await.unwrap();
+    let call = plane.creation("acme", "key");
+    let mut client = plane.tenants();
+    let caller = tokio::spawn(async move { client.create_tenant(call).await });
+    let waits = wait::until(LIMIT, || async { base.count(WAITING).await == 1 });
+    assert!(waits.await);
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    hold.commit().await.unwrap();
+    let active = "select count(*) from tenants where slug = 'acme' and state = 'active'";
+    let active = wait::until(LIMIT, || async { base.count(active).await == 1 });
+    assert!(active.await);
+    // Asked once more, it hands the token over.
+    let again = plane.ask("acme", "key").await.unwrap().into_inner();
+    assert_eq!(again.activation_token.len(), 43);
+    plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_making_that_outlasts_its_caller_says_so_and_goes_on() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let mut held = base.database.admin().await.unwrap();
+    let hold = held.transaction().await.unwrap();
+    hold.execute(HOLD, &[]).await.unwrap();
+    let mut call = plane.creation("acme", "key");
+    call.set_timeout(Duration::from_millis(700));
+    let created = plane.tenants().create_tenant(call).await;
+    let created = created.unwrap().into_inner();
+    let tenant = created.tenant.unwrap();
+    assert_eq!(tenant.state(), State::Provisioning);
+    assert_eq!(created.activation_token, "");
+    assert!(!created.operation.as_ref().unwrap().done);
+    // So does whoever asks once more meanwhile.
+    let mut call = plane.creation("acme", "key");
+    call.set_timeout(Duration::from_millis(700));
+    let asked = plane.tenants().create_tenant(call).await;
+    let asked = asked.unwrap().into_inner();
+    assert_eq!(asked.operation, created.operation);
+    assert_eq!(asked.tenant.unwrap().state(), State::Provisioning);
+    hold.commit().await.unwrap();
+    let again = plane.ask("acme", "key").await.unwrap().into_inner();
+    let operation = again.operation.unwrap();
+    assert!(operation.done);
+    assert_eq!(operation.name, created.operation.unwrap().name);
+    assert_eq!(again.tenant.as_ref().unwrap().name, tenant.name);
+    assert_eq!(again.tenant.unwrap().state(), State::Active);
+    assert_eq!(again.activation_token.len(), 43);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_the_process_waits_for_the_making() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let mut held = base.database.admin().await.unwrap();
+    let hold = held.transaction().await.unwrap();
+    hold.execute(HOLD, &[]).await.unwrap();
+    let (call, mut client) = (plane.creation("acme", ""), plane.tenants());
+    let caller = tokio::spawn(async move { client.create_tenant(call).await });
+    let waits = wait::until(LIMIT, || async { base.count(WAITING).await == 1 });
+    assert!(waits.await);
+    let (late, mut client) = (plane.creation("late", ""), plane.tenants());
+    let stopped = tokio::spawn(plane.stop());
+    hold.commit().await.unwrap();
+    stopped.await.unwrap();
+    let created = caller.await.unwrap().unwrap().into_inner();
+    assert_eq!(created.tenant.unwrap().state(), State::Active);
+    let refused = client.create_tenant(late).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    assert_eq!(reason(&refused), "SHUTTING_DOWN");
+}
