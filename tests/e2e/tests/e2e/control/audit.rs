@@ -61,7 +61,7 @@ async fn register(plane: &Plane, token: &str) -> identity::User {
 async fn a_change_and_its_record_are_one_transaction() {
     let base = Base::new().await;
     let plane = base.plane();
-    let operator = plane.operator().resource_name();
+    let operator = base.operator.resource_name();
     let (tenant, created) = plane.create("acme").await;
     let name = tenant.id.resource_name();
     let last = "outbox order by id desc limit 1";

@@ -15,4 +15,5 @@ mod port;
 mod provision;
 mod register;
 mod states;
+mod stream;
 mod watch;

@@ -36,13 +36,16 @@ pub(super) struct Base {
     pub(super) database: Database,
     /// The administrator's connection.
     pub(super) admin: Client,
+    /// Who operates the platform.
+    pub(super) operator: UserId,
 }
 
 /// A running control plane. It ends when dropped.
 pub(super) struct Plane {
     door: ContextService<Routes>,
     signer: Signer,
-    operator: UserId,
+    /// Who calls as the operator.
+    pub(super) operator: UserId,
     shutdown: DropGuard,
     running: JoinHandle<()>,
 }
@@ -61,7 +64,12 @@ impl Base {
     pub(super) async fn new() -> Self {
         let database = Database::migrated().await.unwrap();
         let admin = database.admin().await.unwrap();
-        Self { database, admin }
+        let operator = UserId::new();
+        Self {
+            database,
+            admin,
+            operator,
+        }
     }
 
     /// Runs a statement as the administrator.
@@ -101,7 +109,7 @@ impl Base {
         Plane {
             door: ContextLayer::new(verifier, metrics).layer(plane.routes()),
             signer,
-            operator: UserId::new(),
+            operator: self.operator,
             running: tokio::spawn(plane.run(shutdown.clone())),
             shutdown: shutdown.drop_guard(),
         }
@@ -109,11 +117,6 @@ impl Base {
 }
 
 impl Plane {
-    /// The person who calls as the operator.
-    pub(super) fn operator(&self) -> UserId {
-        self.operator
-    }
-
     /// Returns a call as somebody.
     pub(super) fn request<T>(&self, caller: Caller, message: T) -> Request<T> {
         let (sub, roles, tenant) = match caller {

@@ -1,11 +1,15 @@
 //! A tenant is made whole or not at all, whoever waits for it, and unfinished
 //! work is taken up.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use resido_e2e::{scratch, wait};
 use resido_migrations::Sets;
-use resido_proto::tenancy::v1::{self as proto, tenant::State};
+use resido_proto::{
+    google::longrunning::operation,
+    ids::UserId,
+    tenancy::v1::{self as proto, tenant::State},
+};
 use tonic::Code;
 
 use super::plane::{Base, Caller, Plane, id_of, reason};
@@ -103,7 +107,7 @@ async fn a_failed_making_leaves_nothing_and_is_finished_later() {
 async fn a_making_is_given_up_after_five_attempts() {
     let base = Base::new().await;
     let plane = base.plane_with(broken());
-    let (_, created) = plane.create("acme").await;
+    let created = plane.ask("acme", "key").await.unwrap().into_inner();
     let name = created.tenant.unwrap().name;
     plane.stop().await;
     for (attempt, rests) in [(2, 20), (3, 80), (4, 300), (5, 0)] {
@@ -139,11 +143,59 @@ async fn a_making_is_given_up_after_five_attempts() {
     assert_eq!(state(&plane, &name).await, State::Failed);
     let audited = "select count(*) from audit_log where action = 'tenants.fail'";
     assert_eq!(base.count(audited).await, 1);
+    // The request that asked for it is answered, now and later, and opens nothing.
+    let asked = plane.ask("acme", "key").await.unwrap().into_inner();
+    assert_eq!(asked.tenant.unwrap().name, name);
+    let result = asked.operation.unwrap().result;
+    assert!(
+        matches!(result, Some(operation::Result::Error(_))),
+        "{result:?}"
+    );
     // The slug is free again.
     let (_, created) = plane.create("acme").await;
     let tenant = created.tenant.unwrap();
     assert_eq!(tenant.state(), State::Active);
     assert_ne!(tenant.name, name);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_processes_one_takes_unfinished_work_up() {
+    let base = Base::new().await;
+    let plane = base.plane_with(broken());
+    let (tenant, _) = plane.create("acme").await;
+    plane.stop().await;
+    expire(&base).await;
+    let planes = [(); 3].map(|()| base.plane_with(mended()));
+    let name = tenant.id.resource_name();
+    let active = wait::until(LIMIT, || async {
+        state(&planes[0], &name).await == State::Active
+    });
+    assert!(active.await);
+    for plane in planes {
+        plane.stop().await;
+    }
+    assert_eq!(traces(&base).await, (1, 2));
+    let attempts = "select attempt::int8 from operations";
+    assert_eq!(base.count(attempts).await, 2);
+    assert_eq!(base.count("select count(*) from outbox").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_id_is_its_callers_own() {
+    let base = Base::new().await;
+    let mut plane = base.plane();
+    let mut names = BTreeSet::new();
+    for slug in ["acme", "globex"] {
+        let created = plane.ask(slug, "key").await.unwrap().into_inner();
+        names.insert(created.tenant.unwrap().name);
+        plane.operator = UserId::new();
+    }
+    assert_eq!(names.len(), 2);
+    // What is no key at all is never the same.
+    for slug in ["initech", "hooli"] {
+        plane.ask(slug, "").await.unwrap();
+    }
+    assert_eq!(base.count("select count(*) from tenants").await, 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,17 +7,16 @@ use resido_e2e::wait;
 use resido_migrations::Sets;
 use resido_proto::{
     ids::UserId,
-    tenancy::v1::{
-        MembershipEpoch, TenantRoute, WatchTenantsRequest, WatchTenantsResponse, tenant::State,
-        watch_tenants_response::Event,
-    },
+    tenancy::v1::{WatchTenantsRequest, tenant::State, watch_tenants_response::Event},
 };
 use tokio::time::timeout;
-use tonic::{Code, Streaming};
+use tonic::Code;
 
-use super::plane::{Base, Caller, Plane, reason};
+use super::{
+    plane::{Base, Caller, reason},
+    stream::{LIMIT, Watch},
+};
 
-const LIMIT: Duration = Duration::from_secs(10);
 const TENANTS: &str = "
     insert into tenants (id, schema_name, slug, display_name, contact_email, plan, state, epoch)
     select gen_random_uuid(), 's' || n, 's-' || n, 'x', 'x@example.com', 'free', $2, 7
@@ -32,75 +31,6 @@ const OUTBOX_WAITS: &str = "
     select count(*) from pg_locks
      where locktype = 'advisory' and classid = 1382380291 and not granted
        and database = (select oid from pg_database where datname = current_database())";
-
-/// An open stream.
-struct Watch {
-    stream: Streaming<WatchTenantsResponse>,
-    last: i64,
-}
-
-/// The whole state, as a stream begins with it.
-#[derive(Default)]
-struct Whole {
-    parts: Vec<usize>,
-    tenants: Vec<TenantRoute>,
-    memberships: Vec<MembershipEpoch>,
-}
-
-impl Watch {
-    async fn open(plane: &Plane, after_sequence: i64) -> Self {
-        let watch = WatchTenantsRequest { after_sequence };
-        let watch = plane.request(Caller::Gateway, watch);
-        let stream = plane.tenants().watch_tenants(watch).await;
-        Self {
-            stream: stream.unwrap().into_inner(),
-            last: after_sequence,
-        }
-    }
-
-    /// Opens a stream and passes its beginning by.
-    async fn ready(plane: &Plane) -> Self {
-        let mut watch = Self::open(plane, 0).await;
-        watch.whole().await;
-        watch
-    }
-
-    async fn next(&mut self) -> Event {
-        let message = timeout(LIMIT, self.stream.message()).await;
-        let message = message.unwrap().unwrap().unwrap();
-        assert!(message.sequence >= self.last, "numbers go forwards");
-        self.last = message.sequence;
-        message.event.unwrap()
-    }
-
-    async fn whole(&mut self) -> Whole {
-        let mut whole = Whole::default();
-        loop {
-            let Event::Snapshot(part) = self.next().await else {
-                panic!("no snapshot")
-            };
-            whole
-                .parts
-                .push(part.tenants.len().max(part.memberships.len()));
-            whole.tenants.extend(part.tenants);
-            whole.memberships.extend(part.memberships);
-            if part.last {
-                return whole;
-            }
-        }
-    }
-
-    /// Returns the next change of a tenant.
-    async fn tenant(&mut self) -> TenantRoute {
-        loop {
-            match self.next().await {
-                Event::Tenant(route) => return route,
-                Event::Heartbeat(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_reaches_every_stream() {
