@@ -1,38 +1,17 @@
 //! Every method that is served, with its policy and the service behind it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use prost::Message;
-use resido_proto::{
-    identity::Role,
-    options::v1::{Access as Declared, MethodPolicy},
-};
+use resido_proto::options::v1::Access as Declared;
 use resido_transcode::{Api, Method, Source};
 use serde::Serialize;
 
+pub(crate) use crate::policy::Policy;
 use crate::{
-    config::{Access, MethodConfig},
     error::Error,
+    policy,
     upstream::{Transport, Upstream},
 };
-
-/// Longest time a method's option may ask for.
-const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Who may call a method, and how it is carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Policy {
-    pub(crate) access: Declared,
-    /// Any of these is needed; none: any caller that `access` admits.
-    pub(crate) roles: Vec<Role>,
-    /// What the scopes of a narrowed credential must contain.
-    pub(crate) permission: Option<String>,
-    pub(crate) timeout: Option<Duration>,
-    /// The method changes nothing.
-    pub(crate) reads_only: bool,
-    pub(crate) forward_authorization: bool,
-    pub(crate) allow_suspended: bool,
-}
 
 /// A method that is served.
 #[derive(Debug)]
@@ -94,18 +73,30 @@ impl Catalog {
         let api = Api::compile(&sources).map_err(|faults| {
             Error::Upstreams(faults.to_string().lines().map(str::to_owned).collect())
         })?;
+        let mut faults = policy::faults(upstreams, api.methods());
         let mut endpoints = HashMap::new();
         for method in api.methods() {
             let upstream = &upstreams[method.source];
+            let policy = match policy::read(method, upstream) {
+                Ok(policy) => policy,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
             let endpoint = Endpoint {
                 method: Arc::clone(method),
-                policy: policy(method, upstream),
+                policy,
                 upstream: upstream.name.as_str().into(),
                 transport: upstream.transport.clone(),
             };
             endpoints.insert(method.path.clone(), Arc::new(endpoint));
         }
-        Ok(Self { api, endpoints })
+        if faults.is_empty() {
+            Ok(Self { api, endpoints })
+        } else {
+            Err(Error::Upstreams(faults))
+        }
     }
 
     /// Finds a method by its gRPC path, `/package.Service/Method`.
@@ -122,7 +113,7 @@ impl Catalog {
             template,
             method: endpoint.method.path[1..].replace('/', "."),
             upstream: endpoint.upstream.to_string(),
-            access: access_name(endpoint.policy.access),
+            access: policy::access_name(endpoint.policy.access),
             roles: endpoint
                 .policy
                 .roles
@@ -155,71 +146,5 @@ impl Catalog {
         }
         routes.sort_by(|a, b| (&a.template, &a.verb).cmp(&(&b.template, &b.verb)));
         routes
-    }
-}
-
-/// The options of a method, as far as they matter here. `prost` keeps no
-/// extensions, so those that do are declared as fields of their numbers.
-#[derive(Clone, PartialEq, Message)]
-struct Options {
-    /// *Source*: `descriptor.proto`, `MethodOptions.idempotency_level`.
-    #[prost(int32, optional, tag = "34")]
-    idempotency_level: Option<i32>,
-    #[prost(message, optional, tag = "50810")]
-    policy: Option<MethodPolicy>,
-}
-
-fn policy(method: &Method, upstream: &Upstream) -> Policy {
-    let options = Options::decode(method.options.as_slice()).unwrap_or_default();
-    let declared = options.policy.unwrap_or_else(|| MethodPolicy {
-        access: declared(upstream.default_access).into(),
-        ..MethodPolicy::default()
-    });
-    let mut policy = Policy {
-        access: declared.access(),
-        roles: declared.roles.iter().map(Role::named).collect(),
-        permission: Some(declared.permission).filter(|permission| !permission.is_empty()),
-        timeout: declared
-            .timeout
-            .and_then(|time| Duration::try_from(time).ok()),
-        // NO_SIDE_EFFECTS.
-        reads_only: options.idempotency_level == Some(1),
-        forward_authorization: declared.forward_authorization,
-        allow_suspended: declared.allow_suspended,
-    };
-    for entry in &upstream.methods {
-        if selects(entry, method) {
-            policy.access = self::declared(entry.access);
-            policy.roles = entry.roles.iter().map(Role::named).collect();
-            policy.timeout = entry.timeout.or(policy.timeout);
-        }
-    }
-    policy.timeout = policy.timeout.map(|time| time.min(MAX_TIMEOUT));
-    policy
-}
-
-fn selects(entry: &MethodConfig, method: &Method) -> bool {
-    let (service, name) = entry.selector.rsplit_once('.').unwrap_or_default();
-    service == method.service && (name == "*" || name == method.name)
-}
-
-fn declared(access: Access) -> Declared {
-    match access {
-        Access::Deny => Declared::Unspecified,
-        Access::Anonymous => Declared::Anonymous,
-        Access::Authenticated => Declared::Authenticated,
-        Access::Tenant => Declared::Tenant,
-        Access::Platform => Declared::Platform,
-    }
-}
-
-fn access_name(access: Declared) -> &'static str {
-    match access {
-        Declared::Unspecified => "closed",
-        Declared::Anonymous => "anonymous",
-        Declared::Authenticated => "authenticated",
-        Declared::Tenant => "tenant",
-        Declared::Platform => "platform",
-        Declared::Internal => "internal",
     }
 }

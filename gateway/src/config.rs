@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use http::{HeaderValue, Uri};
 use resido_proto::{
     deadline::parse_http,
     identity::{ACCESS_AUDIENCE, ACCESS_ISSUER},
@@ -57,6 +58,58 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Returns what is wrong with the values, a sentence each.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = self.limits.faults();
+        let mut require = |holds: bool, fault: String| {
+            if !holds {
+                faults.push(fault);
+            }
+        };
+        require(
+            !self.issuer.is_empty(),
+            "issuer: must not be empty".to_owned(),
+        );
+        require(
+            !self.audiences.is_empty(),
+            "audiences: one is needed".to_owned(),
+        );
+        for origin in self.allowed_origins.iter().filter(|origin| *origin != "*") {
+            let fault =
+                format!("allowed_origins: `{origin}` is no origin such as https://app.example");
+            require(parse_origin(origin).is_some(), fault);
+        }
+        for domain in &self.base_domains {
+            let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+            let fine = !domain.is_empty() && domain.bytes().all(letter) && !domain.starts_with('.');
+            require(
+                fine,
+                format!("base_domains: `{domain}` is no domain such as example.com"),
+            );
+        }
+        for upstream in &self.upstreams {
+            let name = &upstream.name;
+            let fine = !name.is_empty() && name != "gateway";
+            require(
+                fine,
+                format!("upstreams: `{name}` cannot be the name of a service"),
+            );
+        }
+        faults
+    }
+}
+
+/// Reads an origin, such as `https://app.example`.
+///
+/// *Source*: RFC 6454, section 6.2.
+pub(crate) fn parse_origin(origin: &str) -> Option<HeaderValue> {
+    let uri: Uri = origin.parse().ok()?;
+    let plain = uri.scheme().is_some() && uri.authority().is_some() && !origin.ends_with('/');
+    HeaderValue::from_str(origin).ok().filter(|_| plain)
+}
+
 /// The section `[gateway.limits]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -84,6 +137,36 @@ pub struct Limits {
 }
 
 impl Limits {
+    fn faults(&self) -> Vec<String> {
+        const DAY: u64 = 24 * 60 * 60;
+        const GIB: u64 = 1 << 30;
+        let whole = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        let ranges = [
+            ("connections", whole(self.connections), 1, 1 << 20),
+            ("requests", whole(self.requests), 1, 1 << 20),
+            (
+                "streams_per_connection",
+                self.streams_per_connection.into(),
+                1,
+                1 << 16,
+            ),
+            ("body_bytes", whole(self.body_bytes), 1, GIB),
+            ("reply_bytes", whole(self.reply_bytes), 1, GIB),
+            ("header_seconds", self.header_seconds, 1, DAY),
+            ("body_idle_seconds", self.body_idle_seconds, 1, DAY),
+            ("unary_seconds", self.unary_seconds, 1, DAY),
+            ("drain_seconds", self.drain_seconds, 0, DAY),
+        ];
+        let wrong = ranges
+            .iter()
+            .filter(|(_, value, least, most)| !(least..=most).contains(&value));
+        wrong
+            .map(|(name, value, least, most)| {
+                format!("limits.{name}: {value} is not from {least} to {most}")
+            })
+            .collect()
+    }
+
     pub(crate) fn header_timeout(&self) -> Duration {
         Duration::from_secs(self.header_seconds)
     }
@@ -185,4 +268,28 @@ pub enum Access {
     Tenant,
     /// Platform staff.
     Platform,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n3_every_fault_is_found_at_once() {
+        assert_eq!(Config::default().faults(), Vec::<String>::new());
+        let limits = Limits {
+            requests: 0,
+            header_seconds: u64::MAX,
+            ..Limits::default()
+        };
+        let wrong = Config {
+            issuer: String::new(),
+            audiences: Vec::new(),
+            allowed_origins: vec!["*".into(), "https://a.example/".into(), "app".into()],
+            base_domains: vec!["example.com".into(), "https://x".into()],
+            limits,
+            ..Config::default()
+        };
+        assert_eq!(wrong.faults().len(), 7, "{:?}", wrong.faults());
+    }
 }

@@ -9,6 +9,9 @@ pub enum Error {
     /// Upstreams or their descriptors are wrong; all faults at once.
     #[error("the upstreams cannot be served:\n{}", .0.join("\n"))]
     Upstreams(Vec<String>),
+    /// Settings are out of range; all faults at once.
+    #[error("the gateway's settings are wrong:\n{}", .0.join("\n"))]
+    Config(Vec<String>),
     /// A descriptor set cannot be read.
     #[error("the descriptor set of upstream `{upstream}` cannot be read")]
     DescriptorSet {

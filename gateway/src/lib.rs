@@ -20,6 +20,7 @@ mod internal;
 mod layers;
 mod listener;
 mod pages;
+mod policy;
 mod rbac;
 mod refusal;
 mod render;

@@ -7,7 +7,7 @@ use resido_proto::error::{Failure, Kind, Violation, http_status};
 use tonic::Status;
 
 /// A call that the gateway does not carry out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("there is no such path")]
     RouteNotFound,

@@ -16,7 +16,7 @@ use resido_proto::{
     error::{Failure as _, http_status, to_status},
     google::rpc,
 };
-use tonic::{Code, Status, body::Body};
+use tonic::{Status, body::Body};
 use tonic_types::{RequestInfo, StatusExt as _};
 
 use crate::{
@@ -180,12 +180,6 @@ pub(crate) fn end_in_body(mut reply: Reply) -> Reply {
     }
     let end = futures_util::stream::iter([Ok::<_, Status>(Frame::trailers(trailers))]);
     reply.map(|_| Body::new(StreamBody::new(end)))
-}
-
-/// Returns the code of a call whose end stands in the given headers or trailers.
-pub(crate) fn code_in(headers: &HeaderMap) -> Option<Code> {
-    let value = headers.get(&GRPC_END[0])?;
-    Some(Code::from_bytes(value.as_bytes()))
 }
 
 #[cfg(test)]

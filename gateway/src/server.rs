@@ -20,7 +20,8 @@ use crate::{
     internal::ControlPlane,
     layers::{
         Authenticate, Authorize, ClassifyLayer, CorsLayer, DeadlineLayer, FindMethod, Forward,
-        GateLayer, ObserveLayer, RenderLayer, ResolveTenant, ServePagesLayer, Shed, TranscodeLayer,
+        GateLayer, ObserveLayer, RefuseMalformed, RenderLayer, ResolveTenant, ServePagesLayer,
+        Shed, TranscodeLayer,
     },
     listener::{self, Service},
     pages::{Documents, Health, builtin, openapi},
@@ -60,8 +61,10 @@ impl Gateway {
         signer: Signer,
         metrics: Metrics,
     ) -> Result<Self, Error> {
-        // Found out here rather than at the first call.
-        CorsLayer::new(&config.allowed_origins)?;
+        let faults = config.faults();
+        if !faults.is_empty() {
+            return Err(Error::Config(faults));
+        }
         let minter = Arc::new(Minter::new(signer));
         let control_plane = upstreams
             .iter()
@@ -202,9 +205,11 @@ impl Gateway {
             // Preflights are answered here.
             .layer(CorsLayer::new(&config.allowed_origins)?)
             // The protocol; identity is stripped; gRPC-Web becomes gRPC.
-            .layer(ClassifyLayer::new(renderer.clone()))
+            .layer(ClassifyLayer)
             // What stops a call becomes an answer in its protocol.
             .layer(RenderLayer::new(renderer))
+            // What was found malformed on the way.
+            .layer(GateLayer::new(RefuseMalformed))
             // Beyond the limit: refused at once.
             .layer(GateLayer::new(Shed::new(config.limits.requests)))
             // What is no call.

@@ -92,7 +92,7 @@ impl Watch {
     }
 
     async fn follow(&self, following: &mut Following) -> Result<(), Status> {
-        if !self.authenticator.keys().is_ready() && !self.authenticator.keys().refresh().await {
+        if !self.authenticator.keys().refresh().await {
             return Err(Status::unavailable("no keys of access tokens"));
         }
         let mut client = TenantServiceClient::new(self.control_plane.clone());
@@ -117,6 +117,13 @@ impl Watch {
     }
 
     fn take(&self, message: WatchTenantsResponse, following: &mut Following) -> Result<(), Status> {
+        following.sequence = match &message.event {
+            // A snapshot that breaks off must be asked for again.
+            Some(Event::Snapshot(part)) if !part.last => following.sequence,
+            // It may go back: the control plane's database may have been restored.
+            Some(Event::Snapshot(_)) => message.sequence,
+            _ => following.sequence.max(message.sequence),
+        };
         match message.event {
             Some(Event::Snapshot(part)) => {
                 following
@@ -147,7 +154,6 @@ impl Watch {
             }
             Some(Event::Heartbeat(_)) | None => {}
         }
-        following.sequence = following.sequence.max(message.sequence);
         self.metrics.directory_tenants(self.directory.len());
         Ok(())
     }
@@ -172,4 +178,105 @@ fn membership(epoch: &proto::MembershipEpoch) -> Option<MembershipEpoch> {
         tenant: epoch.tenant_id.parse().ok()?,
         epoch: epoch.epoch,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use resido_proto::{ids::TenantId, tenancy::v1::watch_tenants_response::Snapshot};
+    use resido_tenancy::{context::Signer, keys::SigningKey};
+    use tonic::service::Routes;
+    use tower::util::BoxCloneSyncService;
+
+    use super::*;
+    use crate::{auth::KeySource, context::Minter, upstream::Transport};
+
+    fn watch() -> Watch {
+        let key = SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+        let transport = Transport::InProcess(BoxCloneSyncService::new(Routes::default()));
+        let keys = KeySource::new(Box::new(|| Box::pin(async { Err("no keys".into()) })));
+        Watch {
+            control_plane: ControlPlane::new(transport, Arc::new(Minter::new(Signer::new(key)))),
+            directory: Directory::new(),
+            authenticator: Arc::new(Authenticator::new(keys, "resido", &["resido".to_owned()])),
+            metrics: Metrics::default(),
+            link: tokio::sync::watch::Sender::new(Link::Waiting),
+        }
+    }
+
+    fn route(slug: &str) -> proto::TenantRoute {
+        proto::TenantRoute {
+            id: TenantId::new().to_string(),
+            slug: slug.to_owned(),
+            state: proto::tenant::State::Active.into(),
+            epoch: 1,
+            ..proto::TenantRoute::default()
+        }
+    }
+
+    fn snapshot(slug: &str, last: bool, sequence: i64) -> WatchTenantsResponse {
+        let part = Snapshot {
+            tenants: vec![route(slug)],
+            memberships: Vec::new(),
+            last,
+        };
+        WatchTenantsResponse {
+            event: Some(Event::Snapshot(part)),
+            sequence,
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_breaks_off_is_asked_for_again() {
+        let watch = watch();
+        let mut following = Following::default();
+        watch
+            .take(snapshot("first", false, 7), &mut following)
+            .unwrap();
+        assert_eq!((following.sequence, watch.directory.is_ready()), (0, false));
+        assert!(!watch.link.borrow().is_ready());
+        watch
+            .take(snapshot("second", true, 7), &mut following)
+            .unwrap();
+        assert_eq!((following.sequence, watch.directory.len()), (7, 2));
+        assert_eq!(*watch.link.borrow(), Link::Connected);
+    }
+
+    #[test]
+    fn changes_go_forward_and_a_snapshot_may_go_back() {
+        let watch = watch();
+        let mut following = Following::default();
+        watch
+            .take(snapshot("first", true, 7), &mut following)
+            .unwrap();
+        let change = WatchTenantsResponse {
+            event: Some(Event::Tenant(route("second"))),
+            sequence: 9,
+        };
+        watch.take(change, &mut following).unwrap();
+        assert_eq!((following.sequence, watch.directory.len()), (9, 2));
+        // The database was restored from an older copy.
+        watch
+            .take(snapshot("first", true, 3), &mut following)
+            .unwrap();
+        assert_eq!((following.sequence, watch.directory.len()), (3, 1));
+    }
+
+    #[test]
+    fn a_tenant_that_cannot_be_read_harms_nobody_else() {
+        let watch = watch();
+        let mut following = Following::default();
+        let mut wrong = route("fine-slug");
+        wrong.state = 99;
+        let part = Snapshot {
+            tenants: vec![wrong, route("other")],
+            memberships: Vec::new(),
+            last: true,
+        };
+        let message = WatchTenantsResponse {
+            event: Some(Event::Snapshot(part)),
+            sequence: 1,
+        };
+        watch.take(message, &mut following).unwrap();
+        assert_eq!(watch.directory.len(), 1);
+    }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Authenticator {
 struct Verified {
     principal: Arc<Principal>,
     exp: u64,
+    /// Of the keys it was verified by: with others, it must be verified again.
+    generation: u64,
 }
 
 impl Authenticator {
@@ -82,9 +84,11 @@ impl Authenticator {
         let now = jsonwebtoken::get_current_timestamp();
         if let Some(known) = self.verified.get(&hash)
             && known.exp + LEEWAY_SECONDS > now
+            && known.generation == self.keys.generation()
         {
             return Ok(known.principal);
         }
+        let generation = self.keys.generation();
         let claims = self.verify(token).await.ok_or(Refusal::CredentialInvalid)?;
         if claims.iat > now + LEEWAY_SECONDS {
             return Err(Refusal::CredentialInvalid);
@@ -94,6 +98,7 @@ impl Authenticator {
         let verified = Verified {
             principal: Arc::clone(&principal),
             exp,
+            generation,
         };
         self.verified.insert(hash, verified);
         Ok(principal)

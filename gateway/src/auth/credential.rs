@@ -21,7 +21,7 @@ pub(crate) struct Credentials {
 }
 
 /// A credential, not verified yet.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Credential<'a> {
     /// None was shown.
     Missing,
@@ -31,13 +31,31 @@ pub(super) enum Credential<'a> {
     ApiKey(&'a str),
 }
 
+impl std::fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "Missing",
+            Self::Bearer(_) => "Bearer(…)",
+            Self::ApiKey(_) => "ApiKey(…)",
+        })
+    }
+}
+
 impl Credentials {
     /// Reads them from a request's headers.
     pub(crate) fn read(sent: &HeaderMap, host: Option<String>) -> Self {
-        let all = |name: &str| sent.get_all(name).iter().cloned().collect();
+        let all = |name: &str| sent.get_all(name).iter().cloned().collect::<Vec<_>>();
+        let secret = |name: &str| {
+            let mut values = all(name);
+            // Not shown by `Debug`, nor kept in HPACK's table.
+            values
+                .iter_mut()
+                .for_each(|value| value.set_sensitive(true));
+            values
+        };
         Self {
-            authorization: all(AUTHORIZATION.as_str()),
-            api_key: all(headers::API_KEY),
+            authorization: secret(AUTHORIZATION.as_str()),
+            api_key: secret(headers::API_KEY),
             tenant: all(headers::TENANT),
             host,
         }
@@ -112,6 +130,15 @@ mod tests {
             );
         }
         assert_eq!(credentials(&[]).credential().unwrap(), Credential::Missing);
+    }
+
+    #[test]
+    fn no_credential_is_shown_by_debug() {
+        for name in ["authorization", "x-api-key"] {
+            let shown = credentials(&[(name, "Bearer hunter2")]);
+            let text = format!("{shown:?} {:?}", shown.credential());
+            assert!(!text.contains("hunter2"), "{text}");
+        }
     }
 
     #[test]

@@ -10,7 +10,9 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use jsonwebtoken::{
     DecodingKey,
-    jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse},
+    jwk::{
+        AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse,
+    },
 };
 use tokio::{sync::Mutex, time::Instant};
 
@@ -18,6 +20,8 @@ use crate::wire::BoxError;
 
 /// Keys are fetched no more often than this.
 const FETCH_INTERVAL: Duration = Duration::from_secs(10);
+/// Time of one fetch at most.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys of a set that are looked at, at most.
 const MAX_KEYS: usize = 100;
 /// Longest id of a key, in bytes.
@@ -28,24 +32,44 @@ pub(crate) type Fetch = Box<dyn Fn() -> BoxFuture<'static, Result<JwkSet, BoxErr
 
 /// Keys by id, and the way to fresh ones.
 pub(crate) struct KeySource {
-    keys: ArcSwap<HashMap<String, DecodingKey>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    keys: ArcSwap<Keys>,
     fetch: Fetch,
     fetched: Mutex<Option<Instant>>,
+}
+
+/// One set of keys.
+#[derive(Default)]
+struct Keys {
+    by_kid: HashMap<String, DecodingKey>,
+    /// Counts the sets that differed.
+    generation: u64,
 }
 
 impl KeySource {
     /// Knows no keys yet.
     pub(crate) fn new(fetch: Fetch) -> Self {
-        Self {
+        let shared = Shared {
             keys: ArcSwap::default(),
             fetch,
             fetched: Mutex::new(None),
+        };
+        Self {
+            shared: Arc::new(shared),
         }
     }
 
     /// Whether keys have come.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.keys.load().is_empty()
+        !self.shared.keys.load().by_kid.is_empty()
+    }
+
+    /// Returns a number that changes when the keys do.
+    pub(crate) fn generation(&self) -> u64 {
+        self.shared.keys.load().generation
     }
 
     /// Returns the key of an id, fetching the set if the id is not known.
@@ -53,65 +77,88 @@ impl KeySource {
         if kid.len() > MAX_KID_BYTES {
             return None;
         }
-        let known = |keys: &Arc<HashMap<String, DecodingKey>>| keys.get(kid).cloned();
-        if let Some(key) = known(&self.keys.load()) {
+        if let Some(key) = self.shared.known(kid) {
             return Some(key);
         }
-        let mut fetched = self.fetched.lock().await;
-        // Somebody else may have fetched it while this call waited.
-        if let Some(key) = known(&self.keys.load()) {
-            return Some(key);
-        }
-        if fetched.is_some_and(|at| at.elapsed() < FETCH_INTERVAL) {
-            return None;
-        }
-        *fetched = Some(Instant::now());
-        self.fetch().await;
-        drop(fetched);
-        known(&self.keys.load())
+        let (shared, wanted) = (Arc::clone(&self.shared), kid.to_owned());
+        // In a task of its own: a caller that leaves must not undo the fetch.
+        let fetching = tokio::spawn(async move { shared.look_for(&wanted).await });
+        fetching.await.ok().flatten()
     }
 
     /// Fetches the set now; for the start, when nobody asks yet. Returns whether
     /// keys are known.
     pub(crate) async fn refresh(&self) -> bool {
+        let mut fetched = self.shared.fetched.lock().await;
+        *fetched = Some(Instant::now());
+        self.shared.fetch().await;
+        self.is_ready()
+    }
+}
+
+impl Shared {
+    fn known(&self, kid: &str) -> Option<DecodingKey> {
+        self.keys.load().by_kid.get(kid).cloned()
+    }
+
+    async fn look_for(&self, kid: &str) -> Option<DecodingKey> {
         let mut fetched = self.fetched.lock().await;
+        // Somebody else may have fetched it while this call waited.
+        let known = self.known(kid);
+        let lately = fetched.is_some_and(|at| at.elapsed() < FETCH_INTERVAL);
+        if known.is_some() || lately {
+            return known;
+        }
         *fetched = Some(Instant::now());
         self.fetch().await;
-        self.is_ready()
+        self.known(kid)
     }
 
     async fn fetch(&self) {
-        match (self.fetch)().await {
-            Ok(set) => {
-                let keys: HashMap<_, _> =
-                    set.keys.iter().take(MAX_KEYS).filter_map(usable).collect();
-                if !keys.is_empty() {
-                    self.keys.store(Arc::new(keys));
-                }
-            }
+        let fetched = tokio::time::timeout(FETCH_TIMEOUT, (self.fetch)()).await;
+        match fetched.unwrap_or_else(|_| Err("no answer came in time".into())) {
+            Ok(set) => self.take(&set),
             Err(error) => tracing::warn!(
                 error = &*error as &dyn std::error::Error,
                 "the keys of access tokens could not be fetched"
             ),
         }
     }
+
+    /// Takes a set over, unless nothing in it can be used.
+    fn take(&self, set: &JwkSet) {
+        let by_kid: HashMap<_, _> = set.keys.iter().take(MAX_KEYS).filter_map(usable).collect();
+        let known = self.keys.load();
+        let same = by_kid.len() == known.by_kid.len()
+            && by_kid.keys().all(|kid| known.by_kid.contains_key(kid));
+        // Ids are thumbprints or as good: the same ids are the same keys.
+        if !by_kid.is_empty() && !same {
+            let generation = known.generation + 1;
+            self.keys.store(Arc::new(Keys { by_kid, generation }));
+        }
+    }
 }
 
-/// Keeps Ed25519 keys that have an id and are meant for signatures.
+/// Keeps Ed25519 keys that have an id and are meant to verify signatures.
 fn usable(key: &Jwk) -> Option<(String, DecodingKey)> {
     let common = &key.common;
-    let ed25519 = matches!(key.algorithm, AlgorithmParameters::OctetKeyPair(_));
-    let signs = common
-        .public_key_use
-        .as_ref()
-        .is_none_or(|usage| *usage == PublicKeyUse::Signature);
-    let eddsa = common
-        .key_algorithm
-        .is_none_or(|algorithm| algorithm == KeyAlgorithm::EdDSA);
-    if !(ed25519 && signs && eddsa) {
+    let AlgorithmParameters::OctetKeyPair(pair) = &key.algorithm else {
         return None;
-    }
-    Some((common.key_id.clone()?, DecodingKey::from_jwk(key).ok()?))
+    };
+    let uses = &common.public_key_use;
+    let operations = &common.key_operations;
+    let fits = pair.curve == EllipticCurve::Ed25519
+        && uses
+            .as_ref()
+            .is_none_or(|usage| *usage == PublicKeyUse::Signature)
+        && operations
+            .as_ref()
+            .is_none_or(|list| list.contains(&KeyOperations::Verify))
+        && common
+            .key_algorithm
+            .is_none_or(|algorithm| algorithm == KeyAlgorithm::EdDSA);
+    let kid = common.key_id.clone().filter(|_| fits)?;
+    Some((kid, DecodingKey::from_jwk(key).ok()?))
 }
 
 impl fmt::Debug for KeySource {
@@ -162,5 +209,47 @@ mod tests {
         set.keys[0].common.public_key_use = Some(PublicKeyUse::Encryption);
         let (source, _) = source(set);
         assert!(!source.refresh().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn g4_a_fetch_ends_though_its_caller_leaves_or_the_source_is_silent() {
+        let key = SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+        let (kid, set) = (key.kid().to_owned(), key.jwks());
+        let slow = KeySource::new(Box::new(move || {
+            let set = set.clone();
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(set)
+            })
+        }));
+        let left = tokio::time::timeout(Duration::from_millis(10), slow.get(&kid)).await;
+        assert!(left.is_err(), "the caller has left");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(slow.is_ready());
+        let silent = KeySource::new(Box::new(|| Box::pin(std::future::pending())));
+        let started = Instant::now();
+        assert!(silent.get("any").await.is_none());
+        assert_eq!(started.elapsed(), FETCH_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn g5_new_keys_are_a_new_generation() {
+        let key = || SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+        let sets = Arc::new(std::sync::Mutex::new(vec![key().jwks(), key().jwks()]));
+        let source = KeySource::new(Box::new(move || {
+            let mut sets = sets.lock().unwrap();
+            let set = if sets.len() > 1 {
+                sets.remove(0)
+            } else {
+                sets[0].clone()
+            };
+            Box::pin(async move { Ok(set) })
+        }));
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            source.refresh().await;
+            seen.push(source.generation());
+        }
+        assert_eq!(seen, [1, 2, 2]);
     }
 }

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::future::{BoxFuture, Either, Ready, ready};
+use futures_util::future::Either;
 use http::{HeaderMap, HeaderValue, Method, Version, header};
 use resido_observability::metrics::Protocol;
 use tonic_web::{GrpcWebLayer, GrpcWebService};
@@ -17,8 +17,7 @@ use crate::{
     auth::Credentials,
     call::Trail,
     headers,
-    refusal::{Refusal, Stopped},
-    render::Renderer,
+    refusal::Refusal,
     wire::{Reply, Request},
 };
 
@@ -27,16 +26,7 @@ const MAX_URI_BYTES: usize = 8 * 1024;
 
 /// Classifies calls; those in gRPC-Web are turned into gRPC.
 #[derive(Debug, Clone)]
-pub(crate) struct ClassifyLayer {
-    renderer: Renderer,
-}
-
-impl ClassifyLayer {
-    /// Answers malformed requests with `renderer`.
-    pub(crate) fn new(renderer: Renderer) -> Self {
-        Self { renderer }
-    }
-}
+pub(crate) struct ClassifyLayer;
 
 impl<S: Clone> Layer<S> for ClassifyLayer {
     type Service = Classify<S>;
@@ -45,7 +35,6 @@ impl<S: Clone> Layer<S> for ClassifyLayer {
         Classify {
             web: GrpcWebLayer::new().layer(inner.clone()),
             plain: inner,
-            renderer: self.renderer.clone(),
         }
     }
 }
@@ -55,10 +44,7 @@ impl<S: Clone> Layer<S> for ClassifyLayer {
 pub(crate) struct Classify<S> {
     web: GrpcWebService<S>,
     plain: S,
-    renderer: Renderer,
 }
-
-type Answer = BoxFuture<'static, Result<Reply, Infallible>>;
 
 impl<S> Service<Request> for Classify<S>
 where
@@ -67,35 +53,34 @@ where
 {
     type Response = Reply;
     type Error = Infallible;
-    type Future = Either<Answer, Ready<Result<Reply, Infallible>>>;
+    type Future = Either<<GrpcWebService<S> as Service<Request>>::Future, S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.plain.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let protocol = protocol(request.headers());
-        let trail = request.extensions().get::<Arc<Trail>>().cloned();
-        if let Some(trail) = &trail {
+        let mut protocol = protocol(request.headers());
+        let prepared = prepare(&mut request, protocol);
+        if protocol == Protocol::GrpcWeb && request.method() != Method::POST {
+            // No call at all: whoever asks so reads plain HTTP.
+            protocol = Protocol::Rest;
+        }
+        if let Some(trail) = request.extensions().get::<Arc<Trail>>() {
             // The only layer that tells it.
             let _first = trail.protocol.set(protocol).is_ok();
         }
-        if let Err(refusal) = prepare(&mut request, protocol) {
-            let trail = trail
-                .unwrap_or_else(|| Arc::new(Trail::new(Default::default(), tracing::Span::none())));
-            let reply = self
-                .renderer
-                .stopped(protocol, &Stopped::Refused(refusal), &trail);
-            return Either::Right(ready(Ok(reply)));
+        if let Err(refusal) = prepared {
+            // Answered below, where each protocol's answers are made.
+            request.extensions_mut().insert(refusal);
         }
         request.extensions_mut().insert(protocol);
-        Either::Left(match protocol {
-            Protocol::GrpcWeb => {
-                spell_plainly(request.headers_mut());
-                Box::pin(self.web.call(request))
-            }
-            Protocol::Grpc | Protocol::Rest => Box::pin(self.plain.call(request)),
-        })
+        if protocol == Protocol::GrpcWeb {
+            spell_plainly(request.headers_mut());
+            Either::Left(self.web.call(request))
+        } else {
+            Either::Right(self.plain.call(request))
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::{
     convert::Infallible,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,6 +22,8 @@ use tower::{Layer, Service};
 use tower_http::cors::{self, AllowHeaders, AllowMethods, AllowOrigin};
 
 use crate::{
+    call::Trail,
+    config::parse_origin,
     error::Error,
     wire::{Reply, Request},
 };
@@ -70,13 +73,7 @@ impl CorsLayer {
 }
 
 fn parse(origin: &str) -> Result<HeaderValue, Error> {
-    let wrong = || Error::Origin(origin.to_owned());
-    let uri: http::Uri = origin.parse().map_err(|_| wrong())?;
-    let plain = uri.scheme().is_some() && uri.authority().is_some() && !origin.ends_with('/');
-    HeaderValue::from_str(origin)
-        .ok()
-        .filter(|_| plain)
-        .ok_or_else(wrong)
+    parse_origin(origin).ok_or_else(|| Error::Origin(origin.to_owned()))
 }
 
 impl<S: Clone> Layer<S> for CorsLayer {
@@ -113,10 +110,15 @@ where
         let headers = request.headers();
         let preflight =
             headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        if request.method() == Method::OPTIONS && !preflight {
-            Either::Right(self.inner.call(request))
-        } else {
-            Either::Left(self.marked.call(request))
+        if request.method() != Method::OPTIONS {
+            return Either::Left(self.marked.call(request));
         }
+        if !preflight {
+            return Either::Right(self.inner.call(request));
+        }
+        if let Some(trail) = request.extensions().get::<Arc<Trail>>() {
+            trail.set_code(0);
+        }
+        Either::Left(self.marked.call(request))
     }
 }

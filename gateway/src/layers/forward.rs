@@ -2,22 +2,18 @@
 //! context in place of everything that said who calls.
 
 use std::{
-    future::Future as _,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body::{Frame, SizeHint};
+use http::{HeaderValue, header};
 use resido_observability::{propagation, spans};
 use resido_proto::{deadline::format_grpc, headers, identity::TenantClaims};
-use tokio::time::{Instant, Sleep};
-use tonic::{Code, Status, body::Body};
+use tokio::time::Instant;
+use tonic::body::Body;
 use tower::Service;
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 
 use super::{deadline::Deadline, gate::noted};
 use crate::{
@@ -25,7 +21,7 @@ use crate::{
     catalog::Endpoint,
     context::Minter,
     refusal::{Refusal, Stopped},
-    render::code_in,
+    upstream::{BreaksOff, Until, WithoutTrailers, check},
     wire::{Reply, Request},
 };
 
@@ -130,236 +126,5 @@ impl Service<Request> for Forward {
 
     fn call(&mut self, request: Request) -> Self::Future {
         Box::pin(self.clone().send(request))
-    }
-}
-
-/// Lets gRPC replies through and turns anything else into a status.
-fn check(reply: Reply, span: &Span) -> Result<Reply, Stopped> {
-    let kind = reply
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .map(HeaderValue::as_bytes);
-    let is_grpc = kind.is_some_and(|kind| kind.starts_with(b"application/grpc"));
-    if reply.status() == StatusCode::OK && is_grpc {
-        if let Some(code) = code_in(reply.headers()) {
-            let error = (code != Code::Ok).then(|| format!("{code:?}"));
-            spans::record_code(span, code.into(), error.as_deref());
-        }
-        return Ok(reply);
-    }
-    tracing::warn!(
-        http.response.status_code = reply.status().as_u16(),
-        "a service answered without gRPC"
-    );
-    if reply.status() == StatusCode::OK {
-        return Err(Refusal::UpstreamInvalid.into());
-    }
-    let code = code_of_http(reply.status());
-    Err(Stopped::Answered(Box::new(Status::new(
-        code,
-        "the service gave no gRPC answer",
-    ))))
-}
-
-/// *Source*: gRPC, "HTTP to gRPC Status Code Mapping".
-fn code_of_http(status: StatusCode) -> Code {
-    match status.as_u16() {
-        400 => Code::Internal,
-        401 => Code::Unauthenticated,
-        403 => Code::PermissionDenied,
-        404 => Code::Unimplemented,
-        429 | 502 | 503 | 504 => Code::Unavailable,
-        _ => Code::Unknown,
-    }
-}
-
-/// A request's body without trailers: gRPC has none, and identity could hide in
-/// them.
-struct WithoutTrailers(Body);
-
-impl http_body::Body for WithoutTrailers {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        match Pin::new(&mut self.0).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => Poll::Ready(None),
-            polled => polled,
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
-/// A request's body that breaks off at the deadline. A service that was answering
-/// already would wait for the rest of it otherwise, when nobody waits for it.
-struct BreaksOff {
-    inner: Body,
-    end: Pin<Box<Sleep>>,
-}
-
-impl BreaksOff {
-    fn new(inner: Body, until: Instant) -> Self {
-        let end = Box::pin(tokio::time::sleep_until(until));
-        Self { inner, end }
-    }
-}
-
-impl http_body::Body for BreaksOff {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        if self.end.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.inner = Body::empty();
-        Poll::Ready(Some(Err(Status::cancelled("the deadline is over"))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-/// A reply's body that ends at the deadline with a status that says so.
-struct Until {
-    inner: Body,
-    end: Pin<Box<Sleep>>,
-    over: bool,
-}
-
-impl Until {
-    fn new(inner: Body, until: Instant) -> Self {
-        Self {
-            inner,
-            end: Box::pin(tokio::time::sleep_until(until)),
-            over: false,
-        }
-    }
-}
-
-impl http_body::Body for Until {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if self.over {
-            return Poll::Ready(None);
-        }
-        if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        if self.end.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.over = true;
-        // Dropping the inner body tells the service that nobody waits.
-        self.inner = Body::empty();
-        let mut trailers = HeaderMap::new();
-        let status = resido_proto::error::to_status(&Refusal::DeadlineExceeded);
-        match status.add_header(&mut trailers) {
-            Ok(()) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
-            Err(status) => Poll::Ready(Some(Err(status))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.over || self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use http_body_util::{BodyExt as _, StreamBody};
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn l2_a_stream_ends_at_its_deadline_with_a_status() {
-        let endless = futures_util::stream::pending::<Result<Frame<Bytes>, Status>>();
-        let body = Until::new(
-            Body::new(StreamBody::new(endless)),
-            Instant::now() + Duration::from_secs(5),
-        );
-        let started = Instant::now();
-        let trailers = body.collect().await.unwrap().trailers().cloned().unwrap();
-        assert_eq!(trailers["grpc-status"], "4");
-        assert_eq!(started.elapsed().as_secs(), 5);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn l2_a_stream_that_is_sent_breaks_off_at_its_deadline() {
-        let first = Ok::<_, Status>(Frame::data(Bytes::from_static(b"a")));
-        let endless = futures_util::stream::iter([first]);
-        let endless = futures_util::StreamExt::chain(endless, futures_util::stream::pending());
-        let until = Instant::now() + Duration::from_secs(5);
-        let mut body = BreaksOff::new(Body::new(StreamBody::new(endless)), until);
-        assert!(body.frame().await.unwrap().is_ok());
-        assert!(body.frame().await.unwrap().is_err());
-        assert_eq!(Instant::now(), until);
-    }
-
-    #[tokio::test]
-    async fn g8_trailers_of_a_request_go_nowhere() {
-        let frames = [
-            Ok::<_, Status>(Frame::data(Bytes::from_static(b"a"))),
-            Ok(Frame::trailers(HeaderMap::new())),
-        ];
-        let body = WithoutTrailers(Body::new(StreamBody::new(futures_util::stream::iter(
-            frames,
-        ))));
-        let collected = body.collect().await.unwrap();
-        assert!(collected.trailers().is_none());
-        assert_eq!(collected.to_bytes(), "a");
-    }
-
-    #[test]
-    fn l6_answers_without_grpc_become_statuses() {
-        for (http, code) in [
-            (404, Code::Unimplemented),
-            (503, Code::Unavailable),
-            (418, Code::Unknown),
-        ] {
-            let mut reply = Reply::new(Body::empty());
-            *reply.status_mut() = StatusCode::from_u16(http).unwrap();
-            match check(reply, &Span::none()) {
-                Err(Stopped::Answered(status)) => assert_eq!(status.code(), code),
-                other => panic!("{other:?}"),
-            }
-        }
-        let html = check(Reply::new(Body::empty()), &Span::none());
-        assert!(matches!(
-            html,
-            Err(Stopped::Refused(Refusal::UpstreamInvalid))
-        ));
     }
 }

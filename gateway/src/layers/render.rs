@@ -18,8 +18,8 @@ use super::gate::noted;
 use crate::{
     call::Trail,
     refusal::Stopped,
-    render::{Renderer, code_in, end_in_body},
-    wire::{Reply, Request},
+    render::{Renderer, end_in_body},
+    wire::{Reply, Request, code_in},
 };
 
 /// Renders what stops calls.

@@ -61,7 +61,11 @@ impl Messages {
                     Ok(data) => self.buffer.extend_from_slice(&data),
                     Err(frame) => self.trailers = frame.into_trailers().unwrap_or_default(),
                 },
-                Some(Err(status)) => return Err(Stopped::Answered(Box::new(status))),
+                // Only trailers carry a service's own words.
+                Some(Err(error)) => {
+                    tracing::warn!(code = ?error.code(), error = error.message(), "a reply broke off");
+                    return Err(Refusal::UpstreamUnavailable.into());
+                }
                 None => return self.end(),
             }
         }

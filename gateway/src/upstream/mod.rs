@@ -1,7 +1,11 @@
 //! Services behind the gateway: in this process, or over HTTP/2.
 
+mod answer;
+mod bodies;
 mod remote;
 mod target;
 
+pub(crate) use answer::check;
+pub(crate) use bodies::{BreaksOff, Until, WithoutTrailers};
 pub(crate) use target::Transport;
 pub use target::Upstream;

@@ -58,7 +58,7 @@ async fn a3_grpc_needs_http_2_post_and_one_content_type() {
     assert_eq!(header(&twice, "grpc-status"), "12");
     let web = Request::get(LOGIN).header("content-type", "application/grpc-web");
     let web = send(product, Version::One, web).await;
-    assert_eq!(web.status.as_u16(), 200, "a gRPC-Web error is in the body");
+    assert_eq!((web.status.as_u16(), header(&web, "allow")), (405, "POST"));
 }
 
 #[tokio::test]
@@ -97,6 +97,43 @@ async fn f1_a_grpc_web_reply_without_messages_has_its_trailers() {
         let trailers = String::from_utf8_lossy(&body[5..]);
         assert!(trailers.contains("grpc-status:"), "{trailers}");
     }
+}
+
+#[tokio::test]
+async fn e3_a_malformed_grpc_web_call_is_told_so_in_its_body() {
+    let product = product::shared().await.unwrap();
+    let long = format!("{LOGIN}?{}", "a".repeat(9000));
+    let kind = "application/grpc-web+proto";
+    let request = Request::post(long).header("content-type", kind);
+    let reply = send(product, Version::One, request).await;
+    assert_eq!(
+        (reply.status.as_u16(), header(&reply, "content-type")),
+        (200, kind)
+    );
+    assert_eq!(reply.body[0], 0x80);
+    assert!(String::from_utf8_lossy(&reply.body).contains("grpc-status:8"));
+}
+
+#[tokio::test]
+async fn m4_a_silent_connection_is_closed() {
+    let mut settings = Settings::default();
+    settings.gateway.limits.header_seconds = 1;
+    let product = Product::start(cluster::shared().await.unwrap(), settings)
+        .await
+        .unwrap();
+    for said in [&b""[..], b"PRI * HT", b"GET / HTTP/1.1\r\nhost: "] {
+        let mut stream = tokio::net::TcpStream::connect(product.gateway)
+            .await
+            .unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, said)
+            .await
+            .unwrap();
+        let mut heard = Vec::new();
+        let ended = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut heard);
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), ended).await;
+        assert!(ended.is_ok(), "{said:?} still holds its place");
+    }
+    product.stop().await.unwrap();
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
+use super::prompt::Prompt;
 use crate::{
     config::Limits,
     wire::{Reply, Request},
@@ -70,7 +71,10 @@ pub(crate) async fn serve(
         );
         let builder = Arc::clone(&builder);
         let connection = builder
-            .serve_connection(TokioIo::new(stream), hyper)
+            .serve_connection(
+                TokioIo::new(Prompt::new(stream, limits.header_timeout())),
+                hyper,
+            )
             .into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {

@@ -1,0 +1,6 @@
+//! The sockets: accepting connections, and HTTP on each.
+
+mod prompt;
+mod serve;
+
+pub(crate) use serve::{Service, serve};
