@@ -4,8 +4,8 @@
 //! its SQL, each tagged with the tenant; [`spans`] makes them, [`propagation`]
 //! carries the tree over the wire and [`setup`] sends it to where it is looked
 //! at. [`metrics`] holds the one table of everything that is counted. Nothing
-//! here decides anything, and nothing here waits: an exporter that is away
-//! loses spans, never requests.
+//! here decides anything, and no exporter is waited for: one that is away loses
+//! spans, never requests. Log lines are written where they arise.
 
 mod logs;
 pub mod metrics;
