@@ -13,6 +13,20 @@ use uuid::Uuid;
 #[error("not a valid id")]
 pub struct InvalidId;
 
+/// Reads a UUID in the one spelling that is accepted, hyphenated and in lower
+/// case, so that one id has one text.
+///
+/// # Errors
+/// [`InvalidId`] for any other text.
+pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
+    let uuid = Uuid::try_parse(text).map_err(|_| InvalidId)?;
+    if uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text {
+        Ok(uuid)
+    } else {
+        Err(InvalidId)
+    }
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $collection:literal) => {
         $(#[$doc])*
@@ -73,15 +87,9 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = InvalidId;
 
-            /// Reads a hyphenated lower-case UUID, the only spelling accepted, so
-            /// that one id has one text.
+            /// Reads what [`parse_uuid`] accepts.
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let uuid = Uuid::try_parse(text).map_err(|_| InvalidId)?;
-                if uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text {
-                    Ok(Self(uuid))
-                } else {
-                    Err(InvalidId)
-                }
+                parse_uuid(text).map(Self)
             }
         }
     };

@@ -66,6 +66,18 @@ impl Checks {
             Err(self.violations)
         }
     }
+
+    /// Ends the checks with what was made of the values taken, which is there
+    /// unless one of them had faults.
+    ///
+    /// # Errors
+    /// All faults, if there are any.
+    pub fn finish_with<T>(self, made: Option<T>) -> Result<T, Vec<Violation>> {
+        match made {
+            Some(made) if self.violations.is_empty() => Ok(made),
+            _ => Err(self.violations),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +101,19 @@ mod tests {
             .collect();
         assert_eq!(fields, ["a", "b", "c", "d", "f"]);
         assert_eq!(Checks::default().finish(), Ok(()));
+    }
+
+    #[test]
+    fn a_value_comes_out_only_without_faults() {
+        let wrong = || Err::<u8, _>(vec![Violation::new("b", "is wrong")]);
+        let mut checks = Checks::default();
+        let (one, two) = (checks.take(Ok(1)), checks.take(wrong()));
+        checks.require(false, "c", "must hold");
+        assert_eq!(checks.finish_with(one.zip(two)).unwrap_err().len(), 2);
+        let mut checks = Checks::default();
+        let one = checks.take(Ok(1));
+        checks.require(false, "c", "must hold");
+        assert_eq!(checks.finish_with(one).unwrap_err()[0].field, "c");
+        assert_eq!(Checks::default().finish_with(Some(1)), Ok(1));
     }
 }
