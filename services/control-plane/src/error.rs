@@ -45,9 +45,6 @@ pub enum Error {
     /// Two calls did the same at once.
     #[error("another call was in the way; try again")]
     Raced,
-    /// The caller lacks every role that the method asks for.
-    #[error("the caller may not use this method")]
-    Role,
     /// Too many passwords are being checked.
     #[error("too many log-ins are waiting; try again")]
     LoginBusy,
@@ -85,7 +82,7 @@ impl Failure for Error {
             Self::TenantExists | Self::KeyReused => Kind::AlreadyExists,
             Self::TenantState(_) | Self::TenantChoice(_) => Kind::FailedPrecondition,
             Self::TenantChanged | Self::Raced => Kind::Aborted,
-            Self::TenantDenied | Self::TenantSuspended | Self::Role => Kind::PermissionDenied,
+            Self::TenantDenied | Self::TenantSuspended => Kind::PermissionDenied,
             Self::Credentials => Kind::Unauthenticated,
             Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy => Kind::ResourceExhausted,
             Self::ShuttingDown => Kind::Unavailable,
@@ -110,7 +107,6 @@ impl Failure for Error {
             Self::TenantChoice(_) => "TENANT_CHOICE_REQUIRED",
             Self::Credentials => "CREDENTIALS_INVALID",
             Self::ActivationToken => "ACTIVATION_TOKEN_INVALID",
-            Self::Role => "ROLE_REQUIRED",
             Self::LoginBusy => "LOGIN_BUSY",
             Self::ProvisioningBusy => "PROVISIONING_BUSY",
             Self::WatchBusy => "WATCH_BUSY",

@@ -87,6 +87,28 @@ impl CallContext {
         Ok(TenantContext { call: self.clone() })
     }
 
+    /// Makes sure that the caller has one of the roles, unless the list is empty,
+    /// and the permission, where its permissions are narrower than its roles.
+    ///
+    /// The gateway has decided this already; it is asked again so that a mistake
+    /// there opens nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`].
+    pub fn require(&self, roles: &[Role], permission: &str) -> Result<(), Error> {
+        let principal = &*self.principal;
+        let role = roles.is_empty() || roles.iter().any(|role| principal.roles.contains(role));
+        let permitted = match &principal.permissions {
+            Some(list) => list.iter().any(|held| held == permission),
+            None => true,
+        };
+        if role && permitted {
+            Ok(())
+        } else {
+            Err(Error::NotAllowed)
+        }
+    }
+
     /// Makes sure that platform staff calls.
     ///
     /// # Errors
@@ -157,5 +179,45 @@ impl TenantContext {
             Some(claims) => claims,
             None => unreachable!("a tenant context is made from a context with a tenant"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(roles: &[Role], permissions: Option<&[&str]>) -> CallContext {
+        let principal = Principal {
+            subject: Subject::Anonymous,
+            actor: None,
+            roles: roles.to_vec(),
+            permissions: permissions.map(|list| list.iter().map(ToString::to_string).collect()),
+            tenant: None,
+        };
+        CallContext::new(Arc::new(principal), "r-1", None)
+    }
+
+    #[test]
+    fn a_role_of_the_list_is_needed() {
+        let list = [Role::OWNER, Role::MEMBER];
+        let ask = |has: &[Role], list: &[Role]| call(has, None).require(list, "users.read");
+        assert_eq!(ask(&[Role::MEMBER], &list), Ok(()));
+        assert_eq!(ask(&[Role::VIEWER, Role::OWNER], &list), Ok(()));
+        assert_eq!(ask(&[Role::VIEWER], &list), Err(Error::NotAllowed));
+        assert_eq!(ask(&[], &list), Err(Error::NotAllowed));
+        assert_eq!(ask(&[], &[]), Ok(()));
+    }
+
+    #[test]
+    fn permissions_narrow_roles_and_widen_nothing() {
+        let ask = |has: &[Role], permissions: &[&str]| {
+            call(has, Some(permissions)).require(&[Role::PLATFORM_ADMIN], "tenants.write")
+        };
+        let admin = [Role::PLATFORM_ADMIN];
+        assert_eq!(ask(&admin, &["tenants.write"]), Ok(()));
+        assert_eq!(ask(&admin, &["tenants.read"]), Err(Error::NotAllowed));
+        assert_eq!(ask(&admin, &[]), Err(Error::NotAllowed));
+        let viewer = [Role::VIEWER];
+        assert_eq!(ask(&viewer, &["tenants.write"]), Err(Error::NotAllowed));
     }
 }

@@ -28,6 +28,9 @@ pub enum Error {
     /// The call is for other parts of the product.
     #[error("the context is not that of a part of the product")]
     NotInternal,
+    /// The caller lacks the roles, or the permission, of the method.
+    #[error("the context lacks the roles or the permission of the method")]
+    NotAllowed,
 }
 
 impl Failure for Error {
@@ -36,7 +39,9 @@ impl Failure for Error {
             Self::Missing | Self::Repeated | Self::Invalid(_) | Self::Malformed(_) => {
                 Kind::Unauthenticated
             }
-            Self::NoTenant | Self::NotPlatform | Self::NotInternal => Kind::PermissionDenied,
+            Self::NoTenant | Self::NotPlatform | Self::NotInternal | Self::NotAllowed => {
+                Kind::PermissionDenied
+            }
         }
     }
 
@@ -45,7 +50,7 @@ impl Failure for Error {
             Self::Missing => "CONTEXT_REQUIRED",
             Self::Repeated | Self::Invalid(_) | Self::Malformed(_) => "CONTEXT_INVALID",
             Self::NoTenant => "TENANT_DENIED",
-            Self::NotPlatform | Self::NotInternal => "ROLE_REQUIRED",
+            Self::NotPlatform | Self::NotInternal | Self::NotAllowed => "ROLE_REQUIRED",
         }
     }
 
@@ -56,7 +61,9 @@ impl Failure for Error {
                 "the call's context is not valid"
             }
             Self::NoTenant => "the call needs a tenant",
-            Self::NotPlatform | Self::NotInternal => "the caller may not use this method",
+            Self::NotPlatform | Self::NotInternal | Self::NotAllowed => {
+                "the caller may not use this method"
+            }
         }
         .into()
     }
