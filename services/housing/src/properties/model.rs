@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
-use resido_proto::{error::Violation, housing::v1 as proto, validate::Checks};
+use resido_proto::{error::Violation, housing::v1 as proto, ids::parse_uuid, validate::Checks};
 use uuid::Uuid;
 
-use crate::mask::Mask;
+use crate::{id, mask::Mask};
 
 /// The fields an update mask may name.
 pub(crate) const CHANGEABLE: &[&str] = &[
@@ -25,7 +25,7 @@ impl PropertyId {
     /// Reads `properties/<uuid>`.
     pub(crate) fn parse(field: &'static str, name: &str) -> Result<Self, Vec<Violation>> {
         name.strip_prefix("properties/")
-            .and_then(crate::id::parse)
+            .and_then(|id| parse_uuid(id).ok())
             .map(Self)
             .ok_or_else(|| vec![Violation::new(field, "must be `properties/<uuid>`")])
     }
@@ -50,10 +50,23 @@ impl Fields {
     ///
     /// # Errors
     /// Every fault, with paths below `property`.
-    pub(crate) fn parse(property: proto::Property) -> Result<Self, Vec<Violation>> {
-        let address = property.address.unwrap_or_default();
+    fn parse(property: proto::Property) -> Result<Self, Vec<Violation>> {
+        let fields = Self::unchecked(property);
+        fields.check()?;
+        Ok(fields)
+    }
+
+    fn unchecked(property: proto::Property) -> Self {
+        Self {
+            display_name: property.display_name,
+            address: property.address.unwrap_or_default(),
+        }
+    }
+
+    fn check(&self) -> Result<(), Vec<Violation>> {
+        let address = &self.address;
         let mut checks = Checks::default();
-        checks.text("property.display_name", &property.display_name, 1, 200);
+        checks.text("property.display_name", &self.display_name, 1, 200);
         checks.text("property.address.line1", &address.line1, 0, 200);
         checks.text("property.address.line2", &address.line2, 0, 200);
         checks.text("property.address.city", &address.city, 0, 100);
@@ -64,34 +77,88 @@ impl Fields {
             "property.address.country_code",
             "must be two capital letters of ISO 3166-1",
         );
-        checks.finish()?;
+        checks.finish()
+    }
+}
+
+/// A property to be made.
+#[derive(Debug)]
+pub(crate) struct NewProperty {
+    pub(crate) id: PropertyId,
+    pub(crate) fields: Fields,
+}
+
+impl NewProperty {
+    /// Reads the whole request.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub(crate) fn parse(request: proto::CreatePropertyRequest) -> Result<Self, Vec<Violation>> {
+        let mut checks = Checks::default();
+        let id = checks.take(id::wanted("property_id", &request.property_id));
+        let fields = checks.take(Fields::parse(request.property.unwrap_or_default()));
+        let (id, fields) = checks.finish_with(id.zip(fields))?;
         Ok(Self {
-            display_name: property.display_name,
-            address,
+            id: PropertyId(id),
+            fields,
+        })
+    }
+}
+
+/// A change of some fields of a property.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) id: PropertyId,
+    pub(crate) etag: String,
+    mask: Mask,
+    /// Checked where the mask names them, and of no meaning elsewhere.
+    fields: Fields,
+}
+
+impl Change {
+    /// Reads the whole request.
+    ///
+    /// # Errors
+    /// Every fault; what fields hold that the mask does not name is none.
+    pub(crate) fn parse(request: proto::UpdatePropertyRequest) -> Result<Self, Vec<Violation>> {
+        let property = request.property.unwrap_or_default();
+        let mut checks = Checks::default();
+        let id = checks.take(PropertyId::parse("property.name", &property.name));
+        let mask = Mask::parse(request.update_mask, CHANGEABLE, &mut checks);
+        let etag = property.etag.clone();
+        let fields = Fields::unchecked(property);
+        checks.take(mask.only("property", fields.check()));
+        let id = checks.finish_with(id)?;
+        Ok(Self {
+            id,
+            etag,
+            mask,
+            fields,
         })
     }
 
-    /// Takes over the fields that the mask names.
-    pub(crate) fn merge(&self, changes: proto::Property, mask: &Mask) -> proto::Property {
-        let address = changes.address.unwrap_or_default();
-        let pick = |path: &str, new: String, old: &String| {
-            if mask.has(path) { new } else { old.clone() }
-        };
-        let old = &self.address;
-        proto::Property {
-            display_name: pick("display_name", changes.display_name, &self.display_name),
-            address: Some(proto::Address {
-                line1: pick("address.line1", address.line1, &old.line1),
-                line2: pick("address.line2", address.line2, &old.line2),
-                city: pick("address.city", address.city, &old.city),
-                postal_code: pick("address.postal_code", address.postal_code, &old.postal_code),
+    /// Returns the old fields with those changed that the mask names.
+    pub(crate) fn apply(self, old: Fields) -> Fields {
+        let mask = self.mask;
+        let (new, old_address) = (self.fields.address, old.address);
+        let pick = |path: &str, new, old| mask.pick(path, new, old);
+        Fields {
+            display_name: pick("display_name", self.fields.display_name, old.display_name),
+            address: proto::Address {
+                line1: pick("address.line1", new.line1, old_address.line1),
+                line2: pick("address.line2", new.line2, old_address.line2),
+                city: pick("address.city", new.city, old_address.city),
+                postal_code: pick(
+                    "address.postal_code",
+                    new.postal_code,
+                    old_address.postal_code,
+                ),
                 country_code: pick(
                     "address.country_code",
-                    address.country_code,
-                    &old.country_code,
+                    new.country_code,
+                    old_address.country_code,
                 ),
-            }),
-            ..proto::Property::default()
+            },
         }
     }
 }
@@ -135,27 +202,64 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_fault_is_named() {
-        let fields: Vec<_> = Fields::parse(property("", "de"))
-            .unwrap_err()
-            .into_iter()
-            .map(|v| v.field)
-            .collect();
-        assert_eq!(
-            fields,
-            ["property.display_name", "property.address.country_code"]
-        );
-        assert!(Fields::parse(property("North tower", "DE")).is_ok());
+    fn fields(faults: Vec<Violation>) -> Vec<String> {
+        let names = faults.into_iter().map(|fault| fault.field.into_owned());
+        names.collect()
+    }
+
+    fn update(property: proto::Property, paths: &[&str]) -> proto::UpdatePropertyRequest {
+        let paths = paths.iter().map(ToString::to_string).collect();
+        proto::UpdatePropertyRequest {
+            property: Some(property),
+            update_mask: Some(prost_types::FieldMask { paths }),
+        }
     }
 
     #[test]
-    fn a_merge_touches_only_what_the_mask_names() {
+    fn a_new_property_reports_every_fault_at_once() {
+        let request = |property_id: &str, property| proto::CreatePropertyRequest {
+            property: Some(property),
+            property_id: property_id.into(),
+        };
+        let faults = NewProperty::parse(request("x", property("", "de"))).unwrap_err();
+        let expected = [
+            "property_id",
+            "property.display_name",
+            "property.address.country_code",
+        ];
+        assert_eq!(fields(faults), expected);
+        assert!(NewProperty::parse(request("", property("North tower", "DE"))).is_ok());
+    }
+
+    #[test]
+    fn a_change_reports_every_fault_at_once() {
+        let paths = ["display_name", "address", "etag"];
+        let faults = Change::parse(update(property("", "de"), &paths)).unwrap_err();
+        let expected = [
+            "property.name",
+            "update_mask",
+            "property.display_name",
+            "property.address.country_code",
+        ];
+        assert_eq!(fields(faults), expected);
+        let nothing = Change::parse(proto::UpdatePropertyRequest::default());
+        assert_eq!(
+            fields(nothing.unwrap_err()),
+            ["property.name", "update_mask"]
+        );
+    }
+
+    #[test]
+    fn a_change_touches_only_what_the_mask_names() {
         let old = Fields::parse(property("Old", "DE")).unwrap();
-        let paths = vec!["display_name".to_owned()];
-        let mask = Mask::parse(Some(prost_types::FieldMask { paths }), CHANGEABLE).unwrap();
-        let merged = old.merge(property("New", "FR"), &mask);
-        assert_eq!(merged.display_name, "New");
-        assert_eq!(merged.address.unwrap().country_code, "DE");
+        let sent = proto::Property {
+            name: PropertyId(Uuid::now_v7()).name(),
+            // Wrong, and not meant.
+            ..property("New", "fr")
+        };
+        let change = Change::parse(update(sent, &["display_name"])).unwrap();
+        let new = change.apply(old);
+        assert_eq!(new.display_name, "New");
+        assert_eq!(new.address.country_code, "DE");
     }
 }

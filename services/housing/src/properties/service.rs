@@ -1,4 +1,7 @@
 //! The calls about properties.
+//!
+//! Each reads the whole request and does its work in one transaction, which
+//! `finish` ends whatever came of the work.
 
 use resido_proto::{
     housing::v1 as proto,
@@ -10,22 +13,20 @@ use resido_tenancy::{
 };
 
 use super::{
-    model::{CHANGEABLE, Fields, Property, PropertyId},
+    model::{Change, NewProperty, Property, PropertyId},
     store,
 };
-use crate::{Error, etag, id, mask::Mask};
+use crate::{Error, etag};
 
 pub(crate) async fn create(
     ctx: &TenantContext,
     db: &TenantDatabase,
     request: proto::CreatePropertyRequest,
 ) -> Result<proto::Property, Error> {
-    let id = PropertyId(id::wanted("property_id", &request.property_id)?);
-    let fields = Fields::parse(request.property.unwrap_or_default())?;
+    let new = NewProperty::parse(request)?;
     let tx = db.begin(ctx, Access::Write).await?;
-    let property = store::insert(&tx, id, &fields).await?;
-    tx.commit().await?;
-    Ok(property.into())
+    let inserted = store::insert(&tx, &new).await;
+    Ok(tx.finish(inserted).await?.into())
 }
 
 pub(crate) async fn get(
@@ -35,9 +36,8 @@ pub(crate) async fn get(
 ) -> Result<proto::Property, Error> {
     let id = PropertyId::parse("name", &request.name)?;
     let tx = db.begin(ctx, Access::Read).await?;
-    let property = store::get(&tx, id).await?;
-    tx.commit().await?;
-    Ok(property.into())
+    let found = store::get(&tx, id).await;
+    Ok(tx.finish(found).await?.into())
 }
 
 pub(crate) async fn list(
@@ -47,8 +47,8 @@ pub(crate) async fn list(
 ) -> Result<proto::ListPropertiesResponse, Error> {
     let page = PageRequest::parse(request.page_size, &request.page_token)?;
     let tx = db.begin(ctx, Access::Read).await?;
-    let mut rows = store::list(&tx, &page).await?;
-    tx.commit().await?;
+    let listed = store::list(&tx, &page).await;
+    let mut rows = tx.finish(listed).await?;
     let next_page_token = page.finish(&mut rows, |row: &Property| {
         Cursor::behind(row.created, row.id.0)
     });
@@ -64,16 +64,15 @@ pub(crate) async fn update(
     db: &TenantDatabase,
     request: proto::UpdatePropertyRequest,
 ) -> Result<proto::Property, Error> {
-    let changes = request.property.unwrap_or_default();
-    let id = PropertyId::parse("property.name", &changes.name)?;
-    let mask = Mask::parse(request.update_mask, CHANGEABLE)?;
+    let change = Change::parse(request)?;
     let tx = db.begin(ctx, Access::Write).await?;
-    let old = store::lock(&tx, id).await?;
-    etag::check(&changes.etag, old.revision)?;
-    let fields = Fields::parse(old.fields.merge(changes, &mask))?;
-    let property = store::update(&tx, id, &fields).await?;
-    tx.commit().await?;
-    Ok(property.into())
+    let updated = async {
+        let old = store::lock(&tx, change.id).await?;
+        etag::check(&change.etag, old.revision)?;
+        store::update(&tx, change.id, &change.apply(old.fields)).await
+    }
+    .await;
+    Ok(tx.finish(updated).await?.into())
 }
 
 pub(crate) async fn delete(
@@ -83,9 +82,11 @@ pub(crate) async fn delete(
 ) -> Result<(), Error> {
     let id = PropertyId::parse("name", &request.name)?;
     let tx = db.begin(ctx, Access::Write).await?;
-    let old = store::lock(&tx, id).await?;
-    etag::check(&request.etag, old.revision)?;
-    store::delete(&tx, id).await?;
-    tx.commit().await?;
-    Ok(())
+    let deleted = async {
+        let old = store::lock(&tx, id).await?;
+        etag::check(&request.etag, old.revision)?;
+        store::delete(&tx, id).await
+    }
+    .await;
+    tx.finish(deleted).await
 }

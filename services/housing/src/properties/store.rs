@@ -3,7 +3,7 @@
 use resido_proto::page::PageRequest;
 use resido_tenancy::db::{self, Row, TenantTx, params};
 
-use super::model::{Fields, Property, PropertyId};
+use super::model::{Fields, NewProperty, Property, PropertyId};
 use crate::Error;
 
 const INSERT: &str = "
@@ -38,11 +38,8 @@ const UPDATE: &str = "
               create_time, update_time, revision";
 const DELETE: &str = "delete from properties where id = $1";
 
-pub(super) async fn insert(
-    tx: &TenantTx,
-    id: PropertyId,
-    fields: &Fields,
-) -> Result<Property, Error> {
+pub(super) async fn insert(tx: &TenantTx, new: &NewProperty) -> Result<Property, Error> {
+    let NewProperty { id, fields } = new;
     let a = &fields.address;
     let params = params![
         id.0,

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use resido_proto::{error::Violation, housing::v1 as proto, validate::Checks};
+use resido_proto::{error::Violation, housing::v1 as proto, ids::parse_uuid, validate::Checks};
 use uuid::Uuid;
 
 use crate::{id, mask::Mask, properties::model::PropertyId};
@@ -25,7 +25,7 @@ impl UnitId {
                 let property = PropertyId::parse(field, property).ok()?;
                 Some(Self {
                     property,
-                    id: id::parse(unit)?,
+                    id: parse_uuid(unit).ok()?,
                 })
             })
             .ok_or_else(|| {
@@ -54,47 +54,101 @@ impl Fields {
     ///
     /// # Errors
     /// Every fault, with paths below `unit`.
-    pub(crate) fn parse(unit: proto::Unit) -> Result<Self, Vec<Violation>> {
+    fn parse(unit: proto::Unit) -> Result<Self, Vec<Violation>> {
+        let fields = Self::unchecked(unit);
+        fields.check()?;
+        Ok(fields)
+    }
+
+    fn unchecked(unit: proto::Unit) -> Self {
+        Self {
+            display_name: unit.display_name,
+            floor: unit.floor,
+            area_sqm: unit.area_sqm,
+        }
+    }
+
+    fn check(&self) -> Result<(), Vec<Violation>> {
         let mut checks = Checks::default();
-        checks.text("unit.display_name", &unit.display_name, 1, 200);
+        checks.text("unit.display_name", &self.display_name, 1, 200);
         checks.require(
-            (-20..=200).contains(&unit.floor),
+            (-20..=200).contains(&self.floor),
             "unit.floor",
             "must be from -20 to 200",
         );
         checks.require(
-            (0.0..=100_000.0).contains(&unit.area_sqm),
+            (0.0..=100_000.0).contains(&self.area_sqm),
             "unit.area_sqm",
             "must be from 0 to 100,000",
         );
-        checks.finish()?;
+        checks.finish()
+    }
+}
+
+/// A unit to be made.
+#[derive(Debug)]
+pub(crate) struct NewUnit {
+    pub(crate) id: UnitId,
+    pub(crate) fields: Fields,
+}
+
+impl NewUnit {
+    /// Reads the whole request.
+    ///
+    /// # Errors
+    /// Every fault.
+    pub(crate) fn parse(request: proto::CreateUnitRequest) -> Result<Self, Vec<Violation>> {
+        let mut checks = Checks::default();
+        let property = checks.take(PropertyId::parse("parent", &request.parent));
+        let id = checks.take(id::wanted("unit_id", &request.unit_id));
+        let fields = checks.take(Fields::parse(request.unit.unwrap_or_default()));
+        let ((property, id), fields) = checks.finish_with(property.zip(id).zip(fields))?;
         Ok(Self {
-            display_name: unit.display_name,
-            floor: unit.floor,
-            area_sqm: unit.area_sqm,
+            id: UnitId { property, id },
+            fields,
+        })
+    }
+}
+
+/// A change of some fields of a unit.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) id: UnitId,
+    pub(crate) etag: String,
+    mask: Mask,
+    /// Checked where the mask names them, and of no meaning elsewhere.
+    fields: Fields,
+}
+
+impl Change {
+    /// Reads the whole request.
+    ///
+    /// # Errors
+    /// Every fault; what fields hold that the mask does not name is none.
+    pub(crate) fn parse(request: proto::UpdateUnitRequest) -> Result<Self, Vec<Violation>> {
+        let unit = request.unit.unwrap_or_default();
+        let mut checks = Checks::default();
+        let id = checks.take(UnitId::parse("unit.name", &unit.name));
+        let mask = Mask::parse(request.update_mask, CHANGEABLE, &mut checks);
+        let etag = unit.etag.clone();
+        let fields = Fields::unchecked(unit);
+        checks.take(mask.only("unit", fields.check()));
+        let id = checks.finish_with(id)?;
+        Ok(Self {
+            id,
+            etag,
+            mask,
+            fields,
         })
     }
 
-    /// Takes over the fields that the mask names.
-    pub(crate) fn merge(&self, changes: proto::Unit, mask: &Mask) -> proto::Unit {
-        let old = self.clone();
-        proto::Unit {
-            display_name: if mask.has("display_name") {
-                changes.display_name
-            } else {
-                old.display_name
-            },
-            floor: if mask.has("floor") {
-                changes.floor
-            } else {
-                old.floor
-            },
-            area_sqm: if mask.has("area_sqm") {
-                changes.area_sqm
-            } else {
-                old.area_sqm
-            },
-            ..proto::Unit::default()
+    /// Returns the old fields with those changed that the mask names.
+    pub(crate) fn apply(self, old: Fields) -> Fields {
+        let (mask, new) = (self.mask, self.fields);
+        Fields {
+            display_name: mask.pick("display_name", new.display_name, old.display_name),
+            floor: mask.pick("floor", new.floor, old.floor),
+            area_sqm: mask.pick("area_sqm", new.area_sqm, old.area_sqm),
         }
     }
 }
@@ -149,6 +203,48 @@ mod tests {
                 "{floor} {area}"
             );
         }
+    }
+
+    #[test]
+    fn a_new_unit_reports_every_fault_at_once() {
+        let faults = NewUnit::parse(proto::CreateUnitRequest {
+            parent: "properties/x".into(),
+            unit_id: "y".into(),
+            ..Default::default()
+        });
+        let faults: Vec<_> = faults.unwrap_err().into_iter().map(|v| v.field).collect();
+        assert_eq!(faults, ["parent", "unit_id", "unit.display_name"]);
+    }
+
+    #[test]
+    fn a_change_checks_and_touches_only_what_the_mask_names() {
+        let id = UnitId {
+            property: PropertyId(Uuid::now_v7()),
+            id: Uuid::now_v7(),
+        };
+        let change = |floor, paths: &[&str]| {
+            let paths = paths.iter().map(ToString::to_string).collect();
+            Change::parse(proto::UpdateUnitRequest {
+                unit: Some(proto::Unit {
+                    name: id.name(),
+                    floor,
+                    etag: "r1".into(),
+                    ..Default::default()
+                }),
+                update_mask: Some(prost_types::FieldMask { paths }),
+            })
+        };
+        let faults = change(999, &["floor", "display_name"]).unwrap_err();
+        let faults: Vec<_> = faults.into_iter().map(|v| v.field).collect();
+        assert_eq!(faults, ["unit.display_name", "unit.floor"]);
+        assert_eq!(change(999, &["area_sqm"]).unwrap().etag, "r1");
+        let old = Fields {
+            display_name: "1a".into(),
+            floor: 1,
+            area_sqm: 40.0,
+        };
+        let new = change(7, &["floor"]).unwrap().apply(old.clone());
+        assert_eq!(new, Fields { floor: 7, ..old });
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The calls about units.
+//!
+//! Each reads the whole request and does its work in one transaction, which
+//! `finish` ends whatever came of the work.
 
 use resido_proto::{
     housing::v1 as proto,
     page::{Cursor, PageRequest},
+    validate::Checks,
 };
 use resido_tenancy::{
     context::TenantContext,
@@ -10,26 +14,20 @@ use resido_tenancy::{
 };
 
 use super::{
-    model::{CHANGEABLE, Fields, Unit, UnitId},
+    model::{Change, NewUnit, Unit, UnitId},
     store,
 };
-use crate::{Error, etag, id, mask::Mask, properties::model::PropertyId};
+use crate::{Error, etag, properties::model::PropertyId};
 
 pub(crate) async fn create(
     ctx: &TenantContext,
     db: &TenantDatabase,
     request: proto::CreateUnitRequest,
 ) -> Result<proto::Unit, Error> {
-    let property = PropertyId::parse("parent", &request.parent)?;
-    let id = UnitId {
-        property,
-        id: id::wanted("unit_id", &request.unit_id)?,
-    };
-    let fields = Fields::parse(request.unit.unwrap_or_default())?;
+    let new = NewUnit::parse(request)?;
     let tx = db.begin(ctx, Access::Write).await?;
-    let unit = store::insert(&tx, id, &fields).await?;
-    tx.commit().await?;
-    Ok(unit.into())
+    let inserted = store::insert(&tx, &new).await;
+    Ok(tx.finish(inserted).await?.into())
 }
 
 pub(crate) async fn get(
@@ -39,9 +37,8 @@ pub(crate) async fn get(
 ) -> Result<proto::Unit, Error> {
     let id = UnitId::parse("name", &request.name)?;
     let tx = db.begin(ctx, Access::Read).await?;
-    let unit = store::get(&tx, id).await?;
-    tx.commit().await?;
-    Ok(unit.into())
+    let found = store::get(&tx, id).await;
+    Ok(tx.finish(found).await?.into())
 }
 
 pub(crate) async fn list(
@@ -49,11 +46,13 @@ pub(crate) async fn list(
     db: &TenantDatabase,
     request: proto::ListUnitsRequest,
 ) -> Result<proto::ListUnitsResponse, Error> {
-    let property = PropertyId::parse("parent", &request.parent)?;
-    let page = PageRequest::parse(request.page_size, &request.page_token)?;
+    let mut checks = Checks::default();
+    let property = checks.take(PropertyId::parse("parent", &request.parent));
+    let page = checks.take(PageRequest::parse(request.page_size, &request.page_token));
+    let (property, page) = checks.finish_with(property.zip(page))?;
     let tx = db.begin(ctx, Access::Read).await?;
-    let mut rows = store::list(&tx, property, &page).await?;
-    tx.commit().await?;
+    let listed = store::list(&tx, property, &page).await;
+    let mut rows = tx.finish(listed).await?;
     let next_page_token = page.finish(&mut rows, |row: &Unit| {
         Cursor::behind(row.created, row.id.id)
     });
@@ -69,16 +68,15 @@ pub(crate) async fn update(
     db: &TenantDatabase,
     request: proto::UpdateUnitRequest,
 ) -> Result<proto::Unit, Error> {
-    let changes = request.unit.unwrap_or_default();
-    let id = UnitId::parse("unit.name", &changes.name)?;
-    let mask = Mask::parse(request.update_mask, CHANGEABLE)?;
+    let change = Change::parse(request)?;
     let tx = db.begin(ctx, Access::Write).await?;
-    let old = store::lock(&tx, id).await?;
-    etag::check(&changes.etag, old.revision)?;
-    let fields = Fields::parse(old.fields.merge(changes, &mask))?;
-    let unit = store::update(&tx, id, &fields).await?;
-    tx.commit().await?;
-    Ok(unit.into())
+    let updated = async {
+        let old = store::lock(&tx, change.id).await?;
+        etag::check(&change.etag, old.revision)?;
+        store::update(&tx, change.id, &change.apply(old.fields)).await
+    }
+    .await;
+    Ok(tx.finish(updated).await?.into())
 }
 
 pub(crate) async fn delete(
@@ -88,9 +86,11 @@ pub(crate) async fn delete(
 ) -> Result<(), Error> {
     let id = UnitId::parse("name", &request.name)?;
     let tx = db.begin(ctx, Access::Write).await?;
-    let old = store::lock(&tx, id).await?;
-    etag::check(&request.etag, old.revision)?;
-    store::delete(&tx, id).await?;
-    tx.commit().await?;
-    Ok(())
+    let deleted = async {
+        let old = store::lock(&tx, id).await?;
+        etag::check(&request.etag, old.revision)?;
+        store::delete(&tx, id).await
+    }
+    .await;
+    tx.finish(deleted).await
 }

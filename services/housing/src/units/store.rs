@@ -3,7 +3,7 @@
 use resido_proto::page::PageRequest;
 use resido_tenancy::db::{self, Row, TenantTx, params};
 
-use super::model::{Fields, Unit, UnitId};
+use super::model::{Fields, NewUnit, Unit, UnitId};
 use crate::{Error, properties::model::PropertyId};
 
 const INSERT: &str = "
@@ -33,7 +33,8 @@ const UPDATE: &str = "
     returning property_id, id, display_name, floor, area_sqm, create_time, update_time, revision";
 const DELETE: &str = "delete from units where property_id = $1 and id = $2";
 
-pub(super) async fn insert(tx: &TenantTx, id: UnitId, fields: &Fields) -> Result<Unit, Error> {
+pub(super) async fn insert(tx: &TenantTx, new: &NewUnit) -> Result<Unit, Error> {
+    let NewUnit { id, fields } = new;
     let params = params![
         id.property.0,
         id.id,

@@ -19,6 +19,7 @@ mod metrics;
 mod port;
 mod processes;
 mod readme_tour;
+mod refused_work;
 mod scenario;
 mod schemas;
 mod suspend;

@@ -12,7 +12,8 @@ use resido_e2e::{
     product::Product,
 };
 
-async fn page(product: &Product, path: &str) -> String {
+/// Returns a page of the admin port.
+pub(crate) async fn page(product: &Product, path: &str) -> String {
     let request = Request::get(path).body("").unwrap();
     let raw = raw::send(product.admin, Version::One, request)
         .await
@@ -22,7 +23,7 @@ async fn page(product: &Product, path: &str) -> String {
 }
 
 /// Adds up the samples of a metric whose labels contain all of these.
-fn sum(page: &str, metric: &str, labels: &[&str]) -> u64 {
+pub(crate) fn sum(page: &str, metric: &str, labels: &[&str]) -> u64 {
     let samples = page.lines().filter(|line| {
         line.split(['{', ' ']).next() == Some(metric)
             && labels.iter().all(|label| line.contains(label))
