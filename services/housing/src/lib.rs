@@ -11,6 +11,7 @@ mod housing;
 mod id;
 mod mask;
 mod properties;
+mod roles;
 mod units;
 
 pub use error::Error;

@@ -1,7 +1,7 @@
 //! The calls about properties.
 //!
-//! Each reads the whole request and does its work in one transaction, which
-//! `finish` ends whatever came of the work.
+//! Each looks at the caller's roles, reads the whole request, and does its work
+//! in one transaction, which `finish` ends whatever came of the work.
 
 use resido_proto::{
     housing::v1 as proto,
@@ -16,13 +16,20 @@ use super::{
     model::{Change, NewProperty, Property, PropertyId},
     store,
 };
-use crate::{Error, etag};
+use crate::{
+    Error, etag,
+    roles::{ANYBODY, EDITORS, MANAGERS},
+};
+
+const READ: &str = "properties.read";
+const WRITE: &str = "properties.write";
 
 pub(crate) async fn create(
     ctx: &TenantContext,
     db: &TenantDatabase,
     request: proto::CreatePropertyRequest,
 ) -> Result<proto::Property, Error> {
+    ctx.call().require(EDITORS, WRITE)?;
     let new = NewProperty::parse(request)?;
     let tx = db.begin(ctx, Access::Write).await?;
     let inserted = store::insert(&tx, &new).await;
@@ -34,6 +41,7 @@ pub(crate) async fn get(
     db: &TenantDatabase,
     request: proto::GetPropertyRequest,
 ) -> Result<proto::Property, Error> {
+    ctx.call().require(ANYBODY, READ)?;
     let id = PropertyId::parse("name", &request.name)?;
     let tx = db.begin(ctx, Access::Read).await?;
     let found = store::get(&tx, id).await;
@@ -45,6 +53,7 @@ pub(crate) async fn list(
     db: &TenantDatabase,
     request: proto::ListPropertiesRequest,
 ) -> Result<proto::ListPropertiesResponse, Error> {
+    ctx.call().require(ANYBODY, READ)?;
     let page = PageRequest::parse(request.page_size, &request.page_token)?;
     let tx = db.begin(ctx, Access::Read).await?;
     let listed = store::list(&tx, &page).await;
@@ -64,6 +73,7 @@ pub(crate) async fn update(
     db: &TenantDatabase,
     request: proto::UpdatePropertyRequest,
 ) -> Result<proto::Property, Error> {
+    ctx.call().require(EDITORS, WRITE)?;
     let change = Change::parse(request)?;
     let tx = db.begin(ctx, Access::Write).await?;
     let updated = async {
@@ -80,6 +90,7 @@ pub(crate) async fn delete(
     db: &TenantDatabase,
     request: proto::DeletePropertyRequest,
 ) -> Result<(), Error> {
+    ctx.call().require(MANAGERS, WRITE)?;
     let id = PropertyId::parse("name", &request.name)?;
     let tx = db.begin(ctx, Access::Write).await?;
     let deleted = async {

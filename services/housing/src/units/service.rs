@@ -1,7 +1,7 @@
 //! The calls about units.
 //!
-//! Each reads the whole request and does its work in one transaction, which
-//! `finish` ends whatever came of the work.
+//! Each looks at the caller's roles, reads the whole request, and does its work
+//! in one transaction, which `finish` ends whatever came of the work.
 
 use resido_proto::{
     housing::v1 as proto,
@@ -17,13 +17,21 @@ use super::{
     model::{Change, NewUnit, Unit, UnitId},
     store,
 };
-use crate::{Error, etag, properties::model::PropertyId};
+use crate::{
+    Error, etag,
+    properties::model::PropertyId,
+    roles::{ANYBODY, EDITORS, MANAGERS},
+};
+
+const READ: &str = "units.read";
+const WRITE: &str = "units.write";
 
 pub(crate) async fn create(
     ctx: &TenantContext,
     db: &TenantDatabase,
     request: proto::CreateUnitRequest,
 ) -> Result<proto::Unit, Error> {
+    ctx.call().require(EDITORS, WRITE)?;
     let new = NewUnit::parse(request)?;
     let tx = db.begin(ctx, Access::Write).await?;
     let inserted = store::insert(&tx, &new).await;
@@ -35,6 +43,7 @@ pub(crate) async fn get(
     db: &TenantDatabase,
     request: proto::GetUnitRequest,
 ) -> Result<proto::Unit, Error> {
+    ctx.call().require(ANYBODY, READ)?;
     let id = UnitId::parse("name", &request.name)?;
     let tx = db.begin(ctx, Access::Read).await?;
     let found = store::get(&tx, id).await;
@@ -46,6 +55,7 @@ pub(crate) async fn list(
     db: &TenantDatabase,
     request: proto::ListUnitsRequest,
 ) -> Result<proto::ListUnitsResponse, Error> {
+    ctx.call().require(ANYBODY, READ)?;
     let mut checks = Checks::default();
     let property = checks.take(PropertyId::parse("parent", &request.parent));
     let page = checks.take(PageRequest::parse(request.page_size, &request.page_token));
@@ -68,6 +78,7 @@ pub(crate) async fn update(
     db: &TenantDatabase,
     request: proto::UpdateUnitRequest,
 ) -> Result<proto::Unit, Error> {
+    ctx.call().require(EDITORS, WRITE)?;
     let change = Change::parse(request)?;
     let tx = db.begin(ctx, Access::Write).await?;
     let updated = async {
@@ -84,6 +95,7 @@ pub(crate) async fn delete(
     db: &TenantDatabase,
     request: proto::DeleteUnitRequest,
 ) -> Result<(), Error> {
+    ctx.call().require(MANAGERS, WRITE)?;
     let id = UnitId::parse("name", &request.name)?;
     let tx = db.begin(ctx, Access::Write).await?;
     let deleted = async {
