@@ -16,6 +16,9 @@ create table tenants (
     -- Grows with every change of what the tenant may do.
     epoch          bigint not null default 1,
     schema_version bigint not null default 0,
+    -- Stands for the contents of the files up to that version: a file that is
+    -- edited afterwards shows without a look into each schema.
+    fingerprint    text not null default '',
     placement      text not null default 'main',
     read_only      boolean not null default false,
     create_time    timestamptz not null default now(),
@@ -31,7 +34,7 @@ create table tenants (
 create unique index tenants_slug_key on tenants (slug) where state not in ('purged', 'failed');
 create index tenants_page on tenants (create_time, id);
 -- Finds the tenants that a migration has still to reach.
-create index tenants_behind on tenants (schema_version) where state <> 'purged';
+create index tenants_behind on tenants (schema_version, fingerprint) where state <> 'purged';
 
 create table tenant_domains (
     domain    text primary key,

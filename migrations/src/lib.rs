@@ -10,6 +10,7 @@
 mod bootstrap;
 mod error;
 mod files;
+mod history;
 mod lint;
 mod provision;
 mod run;

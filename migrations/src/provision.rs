@@ -7,8 +7,7 @@ use resido_tenancy::{
 };
 
 use crate::{
-    Error, Sets,
-    run::apply,
+    Error, Sets, history,
     statement::{TENANT_LOCKS, column, lock, script},
 };
 
@@ -18,23 +17,14 @@ const FENCE: &str = "insert into _tenant (tenant_id, epoch, mode, schema_version
     values ($1, $2, 'rw', $3)";
 const SET_FENCE: &str = "update _tenant set epoch = $1, mode = $2";
 
-/// What `_tenant` and `_migrations` are; the same in every schema.
-const TABLES: &str = "
+/// What `_tenant` is; the same in every schema.
+const FENCE_TABLE: &str = "
     create table _tenant (
         one            boolean primary key default true check (one),
         tenant_id      uuid not null,
         epoch          bigint not null,
         mode           text not null check (mode in ('rw', 'ro', 'closed', 'moved')),
         schema_version bigint not null
-    );
-    create table _migrations (
-        version     bigint primary key,
-        name        text not null,
-        checksum    bytea not null,
-        applied_at  timestamptz not null default now(),
-        ms          integer not null,
-        run_id      uuid,
-        app_version text not null
     );";
 
 /// A tenant whose schema is to be made.
@@ -59,7 +49,8 @@ pub enum Fence {
     Closed,
 }
 
-/// Makes the roles, the schema and its tables, and returns the version it has.
+/// Makes the roles, the schema and its tables, writes into the tenant's row,
+/// which is there already, what it has, and returns its version.
 ///
 /// Everything happens in the caller's transaction, which goes on as the control
 /// plane; undone with it, nothing is left.
@@ -107,7 +98,8 @@ pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result
     )
     .await?;
     tx.enter_tenant(tenant.id).await?;
-    script(tx, TABLES).await?;
+    script(tx, FENCE_TABLE).await?;
+    script(tx, history::TABLE).await?;
     let version = sets.tenant.latest();
     tx.execute(FENCE, params![tenant.id.as_uuid(), tenant.epoch, version])
         .await?;
@@ -126,9 +118,10 @@ pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result
     )
     .await?;
     for migration in &sets.tenant.migrations {
-        apply(tx, migration).await?;
+        history::apply(tx, migration).await?;
     }
     tx.leave_tenant().await?;
+    history::reach(tx, &sets.tenant, tenant.id, version).await?;
     Ok(version)
 }
 

@@ -7,12 +7,12 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use resido_proto::ids::TenantId;
-use resido_tenancy::db::{self, PublicDatabase, PublicTx, params};
+use resido_tenancy::db::{self, PublicDatabase, params};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    Error, Migration, Set, Sets,
+    Error, Set, Sets, history,
     statement::{PUBLIC_LOCK, TENANT_LOCKS, column, lock, script},
 };
 
@@ -20,29 +20,15 @@ use crate::{
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 /// Tries of one migration of one tenant when it meets locks.
 const TRIES: u32 = 5;
-/// Version of this program, kept with each migration it applies.
-const APP_VERSION: &str = env!("CARGO_PKG_VERSION");
 
-const HISTORY_TABLE: &str = "
-    create table if not exists _migrations (
-        version     bigint primary key,
-        name        text not null,
-        checksum    bytea not null,
-        applied_at  timestamptz not null default now(),
-        ms          integer not null,
-        run_id      uuid,
-        app_version text not null
-    )";
-const HISTORY: &str = "select version, checksum from _migrations order by version";
-const RECORD: &str = "insert into _migrations (version, name, checksum, ms, app_version)
-    values ($1, $2, $3, $4, $5)";
-const SET_FENCE_VERSION: &str = "update _tenant set schema_version = $1";
-const SET_VERSION: &str = "update tenants set schema_version = $2 where id = $1";
+const SET_FENCE_VERSION: &str = "update _tenant set schema_version = $1
+    where schema_version <> $1";
 const ANNOUNCE: &str = "insert into outbox (tenant_id) values ($1)";
 const TENANTS: &str = "
     select id, lock_no from tenants
      where state in ('active', 'suspended', 'maintenance')
-       and schema_version <> $1 and ($2::uuid is null or id = $2)
+       and (schema_version <> $1 or fingerprint <> $2)
+       and ($3::uuid is null or id = $3)
      order by id";
 
 /// How tenants are migrated.
@@ -136,12 +122,12 @@ async fn next_public(db: &PublicDatabase, set: &Set) -> Result<bool, Error> {
     let tx = db.begin_long(timeout.unwrap_or(LOCK_WAIT)).await?;
     let work = async {
         lock(&tx, PUBLIC_LOCK.0, PUBLIC_LOCK.1).await?;
-        script(&tx, HISTORY_TABLE).await?;
-        let pending = pending(&tx, set).await?;
+        script(&tx, history::TABLE).await?;
+        let pending = history::pending(&tx, set).await?;
         let Some(migration) = pending.first() else {
             return Ok(false);
         };
-        apply(&tx, migration).await?;
+        history::apply(&tx, migration).await?;
         Ok(true)
     };
     let result = work.await;
@@ -160,7 +146,9 @@ pub async fn migrate_tenants(
 ) -> Result<Report, Error> {
     let only = options.only.map(|id| id.as_uuid());
     let tx = db.begin_long(LOCK_WAIT).await?;
-    let listed = tx.query(TENANTS, params![sets.tenant.latest(), only]).await;
+    let latest = sets.tenant.latest();
+    let fingerprint = sets.tenant.fingerprint(latest);
+    let listed = tx.query(TENANTS, params![latest, fingerprint, only]).await;
     let rows = tx.finish(listed).await?;
     let mut tenants = Vec::with_capacity(rows.len());
     for row in rows {
@@ -217,6 +205,11 @@ async fn all_of_tenant(
     loop {
         match next_of_tenant(db, set, tenant).await {
             Ok(Step::Applied) => (applied, tries) = (applied + 1, 1),
+            Ok(Step::Last) => {
+                return Ok(Outcome::Done {
+                    applied: applied + 1,
+                });
+            }
             Ok(Step::Current) => return Ok(Outcome::Done { applied }),
             Ok(Step::Ahead) => return Ok(Outcome::Ahead),
             Err(Error::Locked) if started.elapsed() < LOCK_WAIT => pause(1).await,
@@ -229,13 +222,20 @@ async fn all_of_tenant(
     }
 }
 
+/// What one transaction did for a tenant.
 enum Step {
+    /// It applied a file, and there are more.
     Applied,
+    /// It applied the last file.
+    Last,
+    /// Nothing was missing: somebody else was faster, or the record was behind.
     Current,
+    /// The schema is newer than the files.
     Ahead,
 }
 
-/// Applies a tenant's next file in a transaction of its own.
+/// Applies a tenant's next file in a transaction of its own, and records how far
+/// the tenant came; gateways hear of it if the record changed.
 async fn next_of_tenant(
     db: &PublicDatabase,
     set: &Set,
@@ -250,91 +250,27 @@ async fn next_of_tenant(
     let work = async {
         lock(&tx, TENANT_LOCKS, lock_no).await?;
         tx.enter_tenant(id).await?;
-        let pending = match pending(&tx, set).await {
+        let pending = match history::pending(&tx, set).await {
             Err(Error::Ahead { .. }) => return Ok(Step::Ahead),
             pending => pending?,
         };
-        let step = if let Some(migration) = pending.first() {
-            apply(&tx, migration).await?;
-            Step::Applied
-        } else {
-            Step::Current
+        let (step, version) = match pending.as_slice() {
+            [] => (Step::Current, set.latest()),
+            [last] => (Step::Last, last.version),
+            [next, ..] => (Step::Applied, next.version),
         };
-        let version = pending
-            .first()
-            .map_or_else(|| set.latest(), |migration| migration.version);
+        if let Some(next) = pending.first() {
+            history::apply(&tx, next).await?;
+        }
         tx.execute(SET_FENCE_VERSION, params![version]).await?;
         tx.leave_tenant().await?;
-        tx.execute(SET_VERSION, params![id.as_uuid(), version])
-            .await?;
-        tx.execute(ANNOUNCE, params![id.as_uuid()]).await?;
+        if history::reach(&tx, set, id, version).await? {
+            tx.execute(ANNOUNCE, params![id.as_uuid()]).await?;
+        }
         Ok(step)
     };
     let result = work.await;
     tx.finish(result).await
-}
-
-/// Compares the history with the files and returns those that are missing.
-///
-/// # Errors
-/// [`Error::Changed`] if a file differs from what was applied; [`Error::Ahead`]
-/// if the history goes beyond the files.
-async fn pending<'a>(tx: &PublicTx, set: &'a Set) -> Result<Vec<&'a Migration>, Error> {
-    let history = tx.query(HISTORY, params![]).await?;
-    let mut known = 0;
-    for row in &history {
-        known = column::<i64>(row, "version")?;
-        let checksum: &[u8] = column(row, "checksum")?;
-        match set
-            .migrations
-            .iter()
-            .find(|migration| migration.version == known)
-        {
-            Some(migration) if migration.checksum != checksum => {
-                return Err(Error::Changed {
-                    set: set.name.as_str(),
-                    version: known,
-                });
-            }
-            Some(_) => {}
-            None => {
-                return Err(Error::Ahead {
-                    set: set.name.as_str(),
-                    version: known,
-                });
-            }
-        }
-    }
-    Ok(set
-        .migrations
-        .iter()
-        .filter(|migration| migration.version > known)
-        .collect())
-}
-
-/// Runs a file and records it, in the caller's transaction.
-pub(crate) async fn apply(tx: &PublicTx, migration: &Migration) -> Result<(), Error> {
-    let started = Instant::now();
-    script(tx, &migration.sql)
-        .await
-        .map_err(|error| match error {
-            Error::Database(source) => Error::Failed {
-                version: migration.version,
-                name: migration.name.clone(),
-                source,
-            },
-            other => other,
-        })?;
-    let ms = i32::try_from(started.elapsed().as_millis()).unwrap_or(i32::MAX);
-    let values = params![
-        migration.version,
-        migration.name,
-        migration.checksum,
-        ms,
-        APP_VERSION
-    ];
-    tx.execute(RECORD, values).await?;
-    Ok(())
 }
 
 /// Whether trying again may help: somebody else held a lock, or the connection

@@ -117,6 +117,19 @@ impl Set {
             .map_or(0, |migration| migration.version)
     }
 
+    /// Returns what stands for the contents of the files up to a version: SHA-256
+    /// over their numbers and checksums, in hex.
+    #[must_use]
+    pub fn fingerprint(&self, version: i64) -> String {
+        let applied = self.migrations.iter().filter(|m| m.version <= version);
+        let mut hash = Sha256::new();
+        for migration in applied {
+            hash.update(migration.version.to_be_bytes());
+            hash.update(&migration.checksum);
+        }
+        format!("{:x}", hash.finalize())
+    }
+
     fn parse(name: SetName, files: Vec<(String, String)>, faults: &mut Vec<String>) -> Self {
         let mut migrations: Vec<Migration> = Vec::new();
         for (file, text) in files {
@@ -244,6 +257,20 @@ mod tests {
             plain.tenant.migrations[0].checksum,
             other.tenant.migrations[0].checksum
         );
+    }
+
+    #[test]
+    fn a_fingerprint_stands_for_the_files_up_to_a_version() {
+        let set = |second: &str| {
+            let files = [("0001_a.sql", "select 1;"), ("0002_b.sql", second)];
+            parse(&files).unwrap().tenant
+        };
+        let (one, other) = (set("select 2;"), set("select 3;"));
+        assert_eq!(one.fingerprint(1), other.fingerprint(1));
+        assert_ne!(one.fingerprint(2), other.fingerprint(2));
+        assert_ne!(one.fingerprint(1), one.fingerprint(2));
+        assert_eq!(one.fingerprint(2), one.fingerprint(9));
+        assert_eq!(one.fingerprint(2).len(), 64);
     }
 
     #[test]

@@ -11,9 +11,9 @@ const EXISTS: &str = "select to_regclass('public._migrations') is not null
     and to_regclass('public.tenants') is not null as known";
 const PUBLIC: &str = "select coalesce(max(version), 0) as version from _migrations";
 const TENANTS: &str = "
-    select schema_version, count(*) as tenants from tenants
+    select schema_version, fingerprint, count(*) as tenants from tenants
      where state in ('active', 'suspended', 'maintenance')
-     group by schema_version";
+     group by schema_version, fingerprint";
 
 /// Where a database stands beside the files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,6 +26,9 @@ pub struct Status {
     pub tenant_latest: i64,
     /// How many tenants have which version.
     pub tenants: BTreeMap<i64, i64>,
+    /// How many tenants have a file that was edited after it was applied to them;
+    /// those that are newer than the files do not count.
+    pub changed: i64,
 }
 
 impl Status {
@@ -38,10 +41,10 @@ impl Status {
             .sum()
     }
 
-    /// Whether nothing is missing anywhere.
+    /// Whether nothing is missing anywhere, and nothing was edited.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.public_applied >= self.public_latest && self.tenants_behind() == 0
+        self.public_applied >= self.public_latest && self.tenants_behind() == 0 && self.changed == 0
     }
 }
 
@@ -57,15 +60,21 @@ pub async fn status(db: &PublicDatabase, sets: &Sets) -> Result<Status, Error> {
             public_latest: sets.public.latest(),
             tenant_latest: sets.tenant.latest(),
             tenants: BTreeMap::new(),
+            changed: 0,
         };
         if !column::<bool>(&tx.query_one(EXISTS, params![]).await?, "known")? {
             return Ok(status);
         }
         status.public_applied = column(&tx.query_one(PUBLIC, params![]).await?, "version")?;
         for row in tx.query(TENANTS, params![]).await? {
-            status
-                .tenants
-                .insert(column(&row, "schema_version")?, column(&row, "tenants")?);
+            let version = column::<i64>(&row, "schema_version")?;
+            let tenants = column::<i64>(&row, "tenants")?;
+            let fingerprint: &str = column(&row, "fingerprint")?;
+            *status.tenants.entry(version).or_default() += tenants;
+            let is_known = version <= sets.tenant.latest();
+            if is_known && fingerprint != sets.tenant.fingerprint(version) {
+                status.changed += tenants;
+            }
         }
         Ok(status)
     };

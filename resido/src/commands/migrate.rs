@@ -77,9 +77,17 @@ fn describe(status: &Status) -> Vec<String> {
             status.tenant_latest
         ));
     }
+    if status.changed > 0 {
+        lines.push(format!(
+            "tenants        {} with a file that was edited after it was applied",
+            status.changed
+        ));
+    }
     lines.push(
         if status.is_current() {
             "everything is current"
+        } else if status.public_applied >= status.public_latest && status.tenants_behind() == 0 {
+            "applied files were edited"
         } else {
             "migrations are missing"
         }
@@ -171,12 +179,17 @@ mod tests {
             public_latest: 2,
             tenant_latest: 3,
             tenants: BTreeMap::from([(2, 5), (3, 10)]),
+            changed: 0,
         };
         let lines = describe(&status);
         assert_eq!(lines[1], "tenants        5 at 2 of 3");
         assert_eq!(lines.last().unwrap(), "migrations are missing");
         status.tenants.remove(&2);
         assert_eq!(describe(&status).last().unwrap(), "everything is current");
+        status.changed = 1;
+        let lines = describe(&status);
+        assert!(lines[2].contains("1 with a file that was edited"));
+        assert_eq!(lines[3], "applied files were edited");
     }
 
     #[test]

@@ -190,8 +190,7 @@ async fn provision_in(tx: &PublicTx, sets: &Sets, work: &Work) -> Result<Provisi
         lock_no: seen.lock_no,
         epoch: seen.epoch + 1,
     };
-    let version = migrations::provision(tx, sets, &new).await?;
-    store::set_version(tx, seen.id, version).await?;
+    migrations::provision(tx, sets, &new).await?;
     let changed = store::change_state(tx, &seen, State::Active).await?;
     let tenant = changed.ok_or(Error::TenantChanged)?;
     let token = if *invite {

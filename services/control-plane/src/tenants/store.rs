@@ -56,7 +56,6 @@ const CHANGE: &str = tenant!(
      returning",
     ""
 );
-const SET_VERSION: &str = "update tenants set schema_version = $2 where id = $1";
 const SLUGS: &str = "
     select slug from tenants where state not in ('purged', 'failed') order by slug limit 1000";
 const INVITE: &str = "
@@ -142,13 +141,6 @@ pub(super) async fn change_state(
         )
         .await?;
     row.as_ref().map(read).transpose()
-}
-
-/// Records the version of a tenant's schema.
-pub(super) async fn set_version(tx: &PublicTx, id: TenantId, version: i64) -> Result<(), Error> {
-    tx.execute(SET_VERSION, params![id.as_uuid(), version])
-        .await?;
-    Ok(())
 }
 
 /// Reads the slugs in use, at most a thousand.

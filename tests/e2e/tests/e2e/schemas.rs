@@ -139,6 +139,7 @@ async fn applying_twice_is_applying_once() {
     };
     let first = run().await.tenants;
     assert_eq!(first[&tenant.id.to_string()], Outcome::Done { applied: 1 });
+    assert_eq!(count(&database, "select count(*) from outbox").await, 1);
     assert!(run().await.tenants.is_empty());
     let current = status(&db, &sets).await.unwrap();
     assert!(current.is_current());
@@ -212,6 +213,45 @@ async fn a_file_that_changed_after_it_was_applied_is_refused() {
 }
 
 #[tokio::test]
+async fn an_edited_file_is_noticed_without_a_newer_one() {
+    let database = Database::migrated().await.unwrap();
+    let tenant = database.tenant().await.unwrap();
+    let db = database.control().unwrap();
+    let built_in = Sets::embedded().unwrap();
+    let files = Files::new();
+    let text = built_in.tenant.migrations[0].sql.clone();
+    files.write("tenant", "0001_housing.sql", &format!("{text}-- Edited.\n"));
+    let edited = files.sets();
+    let run = async |sets: &Sets| {
+        migrate_tenants(&db, sets, &Options::default())
+            .await
+            .unwrap()
+    };
+    for _ in 0..2 {
+        let report = run(&edited).await;
+        assert_eq!(report.tenants[&tenant.id.to_string()], Outcome::Changed);
+    }
+    let state = status(&db, &edited).await.unwrap();
+    assert_eq!((state.tenants_behind(), state.changed), (0, 1));
+    assert!(!state.is_current());
+    assert!(run(&built_in).await.tenants.is_empty());
+    assert!(status(&db, &built_in).await.unwrap().is_current());
+    // The record alone is behind: it is put right once, and gateways hear of it.
+    let admin = database.admin().await.unwrap();
+    let forget = "update tenants set fingerprint = ''";
+    admin.execute(forget, &[]).await.unwrap();
+    assert_eq!(status(&db, &built_in).await.unwrap().changed, 1);
+    let report = run(&built_in).await;
+    let done = Outcome::Done { applied: 0 };
+    assert_eq!(report.tenants[&tenant.id.to_string()], done);
+    assert!(run(&built_in).await.tenants.is_empty());
+    // Files that go on from an edited one are not applied, either.
+    files.add("tenant", "create table further (id int);");
+    let report = run(&files.sets()).await;
+    assert_eq!(report.tenants[&tenant.id.to_string()], Outcome::Changed);
+}
+
+#[tokio::test]
 async fn one_tenants_failure_is_its_own() {
     let database = Database::migrated().await.unwrap();
     let good = database.tenant().await.unwrap();
@@ -263,6 +303,7 @@ async fn a_schema_newer_than_the_program_is_left_alone() {
         .await
         .unwrap();
     assert_eq!(report.tenants[&tenant.id.to_string()], Outcome::Ahead);
+    assert_eq!(status(&db, &built_in).await.unwrap().changed, 0);
     files.add("public", "create table later (id int);");
     migrate_public(&db, &files.sets()).await.unwrap();
     let refused = migrate_public(&db, &built_in).await;
