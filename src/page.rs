@@ -19,6 +19,9 @@ pub const DEFAULT_SIZE: u16 = 50;
 /// Rows of a page at most.
 pub const MAX_SIZE: u16 = 1000;
 
+/// Creation times that a token may hold: the years 1970 to 9999.
+const CREATED_MICROS: std::ops::Range<i64> = 0..253_402_300_800_000_000;
+
 /// The place between two rows of a list in order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
@@ -65,8 +68,11 @@ impl Cursor {
     fn from_token(token: &str) -> Option<Self> {
         let bytes: [u8; 24] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
         let (micros, id) = bytes.split_at(8);
+        let created_micros = i64::from_be_bytes(micros.try_into().ok()?);
+        // Whatever else the database would refuse.
+        CREATED_MICROS.contains(&created_micros).then_some(())?;
         Some(Self {
-            created_micros: i64::from_be_bytes(micros.try_into().ok()?),
+            created_micros,
             id: Uuid::from_slice(id).ok()?,
         })
     }
@@ -163,12 +169,27 @@ mod tests {
     #[test]
     fn a_token_leads_back_to_its_cursor() {
         let cursor = Cursor {
-            created_micros: -7,
+            created_micros: 7,
             id: Uuid::now_v7(),
         };
         let page = PageRequest::parse(0, &cursor.to_token()).unwrap();
         assert_eq!(page.after, Some(cursor));
-        for token in ["x", "AAAA", "not a token", &"A".repeat(500)] {
+        let never = |created_micros| {
+            Cursor {
+                created_micros,
+                ..cursor
+            }
+            .to_token()
+        };
+        let (before, after) = (never(-1), never(i64::MAX));
+        for token in [
+            "x",
+            "AAAA",
+            "not a token",
+            &"A".repeat(500),
+            &before,
+            &after,
+        ] {
             assert_eq!(
                 PageRequest::parse(0, token).unwrap_err()[0].field,
                 "page_token"

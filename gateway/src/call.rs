@@ -24,6 +24,8 @@ pub(crate) struct Trail {
     pub(crate) in_flight: OnceLock<InFlight>,
     /// The place it takes among the calls that are under way.
     pub(crate) place: OnceLock<OwnedSemaphorePermit>,
+    /// Its place among the streams of callers without a credential.
+    pub(crate) stream_place: OnceLock<OwnedSemaphorePermit>,
     code: AtomicI32,
 }
 
@@ -41,6 +43,7 @@ impl Trail {
             tenant: OnceLock::new(),
             in_flight: OnceLock::new(),
             place: OnceLock::new(),
+            stream_place: OnceLock::new(),
             code: AtomicI32::new(Self::CANCELLED),
         }
     }

@@ -10,6 +10,8 @@ use resido_proto::{
 use resido_transcode::{HttpRule, JsonOptions};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use crate::deadline::Bounds;
+
 /// The section `[gateway]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -131,6 +133,11 @@ pub struct Limits {
     pub body_idle_seconds: u64,
     /// Seconds a unary call may take where its method does not say; default 15.
     pub unary_seconds: u64,
+    /// Seconds that a stream of a caller without a credential may last, such as
+    /// a watch of health; default 300.
+    pub anonymous_stream_seconds: u64,
+    /// Streams of callers without a credential at once, at most; default 1,000.
+    pub anonymous_streams: usize,
     /// Seconds that calls under way may take when the gateway stops; default
     /// 10.
     pub drain_seconds: u64,
@@ -155,6 +162,18 @@ impl Limits {
             ("header_seconds", self.header_seconds, 1, DAY),
             ("body_idle_seconds", self.body_idle_seconds, 1, DAY),
             ("unary_seconds", self.unary_seconds, 1, DAY),
+            (
+                "anonymous_stream_seconds",
+                self.anonymous_stream_seconds,
+                1,
+                DAY,
+            ),
+            (
+                "anonymous_streams",
+                whole(self.anonymous_streams),
+                1,
+                1 << 20,
+            ),
             ("drain_seconds", self.drain_seconds, 0, DAY),
         ];
         let wrong = ranges
@@ -175,8 +194,11 @@ impl Limits {
         Duration::from_secs(self.body_idle_seconds)
     }
 
-    pub(crate) fn unary(&self) -> Duration {
-        Duration::from_secs(self.unary_seconds)
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            unary: Duration::from_secs(self.unary_seconds),
+            anonymous_stream: Duration::from_secs(self.anonymous_stream_seconds),
+        }
     }
 
     pub(crate) fn drain(&self) -> Duration {
@@ -195,6 +217,8 @@ impl Default for Limits {
             header_seconds: 10,
             body_idle_seconds: 30,
             unary_seconds: 15,
+            anonymous_stream_seconds: 300,
+            anonymous_streams: 1000,
             drain_seconds: 10,
         }
     }

@@ -3,13 +3,33 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use resido_proto::{deadline, headers};
+use resido_proto::{deadline, headers, options::v1::Access};
 
 use crate::{catalog::Policy, refusal::Refusal};
 
+/// How long calls may take whose methods do not say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// A call of one message each way.
+    pub(crate) unary: Duration,
+    /// A stream of a caller without a credential.
+    pub(crate) anonymous_stream: Duration,
+}
+
+impl Bounds {
+    fn of(&self, policy: &Policy, streams: bool) -> Option<Duration> {
+        let unsaid = match (streams, policy.access) {
+            (false, _) => Some(self.unary),
+            (true, Access::Anonymous) => Some(self.anonymous_stream),
+            (true, _) => None,
+        };
+        policy.timeout.or(unsaid)
+    }
+}
+
 /// Returns how long a call may take: what the caller asks for, but no longer
-/// than its method allows; a unary method that says nothing allows `unary`, a
-/// stream any time.
+/// than its method allows, or `bounds` where the method does not say; streams of
+/// known callers may take any time.
 ///
 /// # Errors
 /// [`Refusal::DeadlineInvalid`] if the caller's timeout cannot be read,
@@ -18,9 +38,9 @@ pub(crate) fn allowed(
     sent: &HeaderMap,
     policy: &Policy,
     streams: bool,
-    unary: Duration,
+    bounds: Bounds,
 ) -> Result<Option<Duration>, Refusal> {
-    let own = policy.timeout.or_else(|| (!streams).then_some(unary));
+    let own = bounds.of(policy, streams);
     let asked = match (
         asked(sent, headers::GRPC_TIMEOUT)?,
         asked(sent, headers::REQUEST_TIMEOUT)?,
@@ -57,12 +77,13 @@ fn asked<'a>(sent: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-    use resido_proto::options::v1::Access;
-
     use super::*;
+    use http::HeaderValue;
 
-    const UNARY: Duration = Duration::from_secs(15);
+    const BOUNDS: Bounds = Bounds {
+        unary: Duration::from_secs(15),
+        anonymous_stream: Duration::from_secs(300),
+    };
 
     fn check(
         sent: &[(&'static str, &'static str)],
@@ -82,7 +103,7 @@ mod tests {
             forward_authorization: false,
             allow_suspended: false,
         };
-        allowed(&headers, &policy, streams, UNARY).map(|time| time.map(|time| time.as_secs()))
+        allowed(&headers, &policy, streams, BOUNDS).map(|time| time.map(|time| time.as_secs()))
     }
 
     #[test]
@@ -115,5 +136,20 @@ mod tests {
         }
         let zero = check(&[("grpc-timeout", "0S")], None, false);
         assert!(matches!(zero, Err(Refusal::DeadlineExceeded)));
+    }
+
+    #[test]
+    fn streams_of_unknown_callers_end() {
+        let policy = Policy {
+            access: Access::Anonymous,
+            roles: Vec::new(),
+            permission: None,
+            timeout: None,
+            reads_only: true,
+            forward_authorization: false,
+            allow_suspended: false,
+        };
+        let time = allowed(&HeaderMap::new(), &policy, true, BOUNDS).unwrap();
+        assert_eq!(time, Some(BOUNDS.anonymous_stream));
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     layers::{
         Authenticate, Authorize, ClassifyLayer, CorsLayer, DeadlineLayer, FindMethod, Forward,
         GateLayer, ObserveLayer, RefuseMalformed, RenderLayer, ResolveTenant, ServePagesLayer,
-        Shed, TranscodeLayer,
+        Shed, ShedStreams, TranscodeLayer,
     },
     listener::{self, Service},
     pages::{Documents, Health, builtin, openapi},
@@ -183,6 +183,10 @@ impl Gateway {
         let calls = ServiceBuilder::new()
             // The path's method and the bindings.
             .layer(GateLayer::new(FindMethod::new(Arc::clone(catalog))))
+            // Streams of nobody known: few, so that they crowd nobody out.
+            .layer(GateLayer::new(ShedStreams::new(
+                config.limits.anonymous_streams,
+            )))
             // Who calls.
             .layer(GateLayer::new(Authenticate::new(Arc::clone(
                 &parts.authenticator,
@@ -195,7 +199,7 @@ impl Gateway {
             // Whether the method's policy admits the caller.
             .layer(GateLayer::new(Authorize::new(parts.metrics.clone())))
             // For how long.
-            .layer(DeadlineLayer::new(config.limits.unary()))
+            .layer(DeadlineLayer::new(config.limits.bounds()))
             // Path, query and body into a message; its reply into JSON.
             .layer(TranscodeLayer::new(&config.limits, renderer.clone()))
             .service(Forward::new(Arc::clone(&parts.minter)));

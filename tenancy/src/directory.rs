@@ -91,6 +91,11 @@ pub struct MembershipEpoch {
     pub epoch: i64,
 }
 
+impl MembershipEpoch {
+    /// The epoch that no token has: the membership ended, or is not active.
+    pub const GONE: i64 = i64::MAX;
+}
+
 /// All tenants a gateway knows; clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
@@ -168,6 +173,13 @@ impl Directory {
             .unwrap_or_default()
     }
 
+    /// Whether a person is known to belong to a tenant at present.
+    #[must_use]
+    pub fn is_member(&self, user: UserId, tenant: TenantId) -> bool {
+        let epoch = self.membership_epoch(user, tenant);
+        epoch > 0 && epoch != MembershipEpoch::GONE
+    }
+
     /// Takes over a whole state; what it does not name is gone.
     pub fn replace_all(&self, entries: Vec<Entry>, memberships: Vec<MembershipEpoch>) {
         let mut fresh = Snapshot {
@@ -198,12 +210,16 @@ impl Directory {
         }
     }
 
-    /// Raises the least epoch of a membership.
+    /// Raises the least epoch of a membership. One that was gone may be there
+    /// again, with any epoch.
     pub fn apply_membership(&self, membership: MembershipEpoch) {
         let mut state = self.write();
         let key = (membership.user, membership.tenant);
         let epoch = state.memberships.entry(key).or_default();
-        *epoch = membership.epoch.max(*epoch);
+        *epoch = match *epoch {
+            MembershipEpoch::GONE => membership.epoch,
+            known => membership.epoch.max(known),
+        };
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Snapshot> {
@@ -318,6 +334,22 @@ mod tests {
                 epoch,
             });
             assert_eq!(directory.membership_epoch(user, tenant), least);
+        }
+    }
+
+    #[test]
+    fn a_membership_that_is_gone_is_none_until_it_is_there_again() {
+        let directory = Directory::new();
+        let (user, tenant) = (UserId::new(), TenantId::new());
+        assert!(!directory.is_member(user, tenant));
+        for (epoch, member) in [(2, true), (MembershipEpoch::GONE, false), (1, true)] {
+            directory.apply_membership(MembershipEpoch {
+                user,
+                tenant,
+                epoch,
+            });
+            assert_eq!(directory.is_member(user, tenant), member, "{epoch}");
+            assert_eq!(directory.membership_epoch(user, tenant), epoch);
         }
     }
 }

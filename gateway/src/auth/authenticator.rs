@@ -83,7 +83,7 @@ impl Authenticator {
         let hash: [u8; 32] = Sha256::digest(token).into();
         let now = jsonwebtoken::get_current_timestamp();
         if let Some(known) = self.verified.get(&hash)
-            && known.exp + LEEWAY_SECONDS > now
+            && known.exp.saturating_add(LEEWAY_SECONDS) > now
             && known.generation == self.keys.generation()
         {
             return Ok(known.principal);

@@ -133,10 +133,28 @@ fn prepare(request: &mut Request, protocol: Protocol) -> Result<(), Refusal> {
     {
         return Err(Refusal::UriTooLong);
     }
+    refuse_smuggling(request)?;
     let host = host(request)?;
     let credentials = Credentials::read(request.headers(), host);
     headers::strip_incoming(request.headers_mut());
     request.extensions_mut().insert(credentials);
+    Ok(())
+}
+
+/// Refuses what another server on the way might cut into requests differently.
+///
+/// *Source*: RFC 9112, sections 3.2 and 6.1.
+fn refuse_smuggling(request: &Request) -> Result<(), Refusal> {
+    let headers = request.headers();
+    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let once = |name: &header::HeaderName| headers.get_all(name).iter().count() < 2;
+    if !(chunked && once(&header::TRANSFER_ENCODING) && once(&header::CONTENT_LENGTH)) {
+        return Err(Refusal::Malformed("its length is stated in several ways"));
+    }
+    if request.version() == Version::HTTP_11 && !headers.contains_key(header::HOST) {
+        return Err(Refusal::Malformed("it names no host"));
+    }
     Ok(())
 }
 
@@ -247,6 +265,31 @@ mod tests {
             check(request(Version::HTTP_2, Method::POST, "/a", &[grpc])),
             Ok(())
         );
+    }
+
+    #[test]
+    fn m3_requests_that_state_their_length_twice_are_refused() {
+        let check = |headers: &[(&str, &str)]| {
+            let with_host: Vec<_> = headers.iter().copied().chain([("host", "a")]).collect();
+            refuse_smuggling(&request(Version::HTTP_11, Method::POST, "/a", &with_host)).is_ok()
+        };
+        assert!(
+            check(&[])
+                && check(&[("transfer-encoding", "Chunked")])
+                && check(&[("content-length", "1")])
+        );
+        for headers in [
+            &[("transfer-encoding", "gzip, chunked")][..],
+            &[("transfer-encoding", "chunked, chunked")],
+            &[
+                ("transfer-encoding", "chunked"),
+                ("transfer-encoding", "chunked"),
+            ],
+            &[("content-length", "1"), ("content-length", "1")],
+        ] {
+            assert!(!check(headers), "{headers:?}");
+        }
+        assert!(refuse_smuggling(&request(Version::HTTP_11, Method::GET, "/a", &[])).is_err());
     }
 
     #[test]

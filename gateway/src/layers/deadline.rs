@@ -3,7 +3,6 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -13,7 +12,7 @@ use tower::{Layer, Service};
 use super::gate::noted;
 use crate::{
     catalog::Endpoint,
-    deadline,
+    deadline::{self, Bounds},
     refusal::{Refusal, Stopped},
     wire::{Reply, Request},
 };
@@ -25,13 +24,13 @@ pub(crate) struct Deadline(pub(crate) Instant);
 /// Gives each call its deadline.
 #[derive(Debug, Clone)]
 pub(crate) struct DeadlineLayer {
-    unary: Duration,
+    bounds: Bounds,
 }
 
 impl DeadlineLayer {
-    /// Unary methods that do not say otherwise may take `unary`.
-    pub(crate) fn new(unary: Duration) -> Self {
-        Self { unary }
+    /// Methods that do not say otherwise may take as long as `bounds` says.
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { bounds }
     }
 }
 
@@ -41,7 +40,7 @@ impl<S> Layer<S> for DeadlineLayer {
     fn layer(&self, inner: S) -> Bounded<S> {
         Bounded {
             inner,
-            unary: self.unary,
+            bounds: self.bounds,
         }
     }
 }
@@ -50,7 +49,7 @@ impl<S> Layer<S> for DeadlineLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct Bounded<S> {
     inner: S,
-    unary: Duration,
+    bounds: Bounds,
 }
 
 impl<S> Service<Request> for Bounded<S>
@@ -70,7 +69,7 @@ where
         let allowed = noted::<Arc<Endpoint>>(request.extensions()).and_then(|endpoint| {
             let method = &endpoint.method;
             let streams = method.client_streaming || method.server_streaming;
-            deadline::allowed(request.headers(), &endpoint.policy, streams, self.unary)
+            deadline::allowed(request.headers(), &endpoint.policy, streams, self.bounds)
         });
         let until = match allowed {
             Ok(time) => time.and_then(|time| Instant::now().checked_add(time)),

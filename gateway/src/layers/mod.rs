@@ -30,5 +30,5 @@ pub(crate) use render::RenderLayer;
 pub(crate) use resolve_tenant::ResolveTenant;
 pub(crate) use route::FindMethod;
 pub(crate) use serve_pages::ServePagesLayer;
-pub(crate) use shed::Shed;
+pub(crate) use shed::{Shed, ShedStreams};
 pub(crate) use transcode::TranscodeLayer;

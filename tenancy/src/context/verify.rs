@@ -73,12 +73,12 @@ impl Verifier {
         }
         let now = jsonwebtoken::get_current_timestamp();
         if let Some(known) = self.verified.get(token)
-            && known.exp + LEEWAY_SECONDS > now
+            && known.exp.saturating_add(LEEWAY_SECONDS) > now
         {
             return Ok(known.principal);
         }
         let claims = self.decode(token)?;
-        if claims.exp > claims.iat + Signer::LIFETIME.as_secs() {
+        if claims.exp > claims.iat.saturating_add(Signer::LIFETIME.as_secs()) {
             return Err(Error::Malformed("it lives too long"));
         }
         if claims.iat > now + LEEWAY_SECONDS {

@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use super::{
     Config, Error, Listener, params,
     pool::{Lease, OPENING_TRIES, Pool},
-    transaction::{Params, Transaction},
+    transaction::{Kind, Params, Transaction},
 };
 use crate::tenant::{RoleNames, SchemaName};
 
@@ -102,7 +102,7 @@ impl PublicDatabase {
         statement_timeout: Duration,
         deadline: Option<Instant>,
     ) -> Result<Transaction, Error> {
-        let tx = Transaction::new(lease, deadline, None);
+        let tx = Transaction::new(lease, Kind::Writes, deadline, None);
         let limits = &self.pool.config;
         let settings = [
             statement_timeout.as_millis().to_string(),
@@ -113,7 +113,7 @@ impl PublicDatabase {
                 .as_millis()
                 .to_string(),
         ];
-        let row = tx.open("begin", SETTINGS, &settings, CHECK).await?;
+        let row = tx.open(SETTINGS, &settings, CHECK).await?;
         let schema: Option<&str> = row.as_ref().map(|row| row.try_get("schema")).transpose()?;
         if schema == Some("public") {
             return Ok(tx);

@@ -10,7 +10,7 @@ use super::{
     Config, Error,
     admission::Admission,
     pool::{Lease, OPENING_TRIES, Pool},
-    transaction::{Params, Transaction},
+    transaction::{Kind, Params, Transaction},
 };
 use crate::{
     context::TenantContext,
@@ -101,12 +101,12 @@ impl TenantDatabase {
         let schema = SchemaName::of(ctx.id());
         let role = RoleNames::of(&self.pool.database, ctx.id()).runtime;
         lease.served(ctx.id());
-        let tx = Transaction::new(lease, deadline, Some(ctx.id().to_string()));
-        let limits = &self.pool.config;
-        let begin = match access {
-            Access::Read => "begin read only",
-            Access::Write => "begin",
+        let kind = match access {
+            Access::Read => Kind::Reads,
+            Access::Write => Kind::Writes,
         };
+        let tx = Transaction::new(lease, kind, deadline, Some(ctx.id().to_string()));
+        let limits = &self.pool.config;
         let settings = [
             format!("{}, ext, pg_temp", schema.quoted()),
             role.clone(),
@@ -118,7 +118,7 @@ impl TenantDatabase {
             limits.idle_timeout.as_millis().to_string(),
             format!("resido {}", schema.as_str()),
         ];
-        let checked = match tx.open(begin, SETTINGS, &settings, CHECK).await {
+        let checked = match tx.open(SETTINGS, &settings, CHECK).await {
             Err(Error::Statement(error)) => {
                 tx.distrust();
                 tracing::error!(

@@ -1,7 +1,7 @@
 //! A transaction on a leased connection: the part that tenant and public
 //! transactions share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use resido_observability::spans;
 use tokio::time::Instant;
@@ -16,6 +16,24 @@ use super::{Error, params::typed, pool::Lease};
 /// Bind parameters with their types.
 pub(super) type Params<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
+/// What a transaction may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Reads alone; the server refuses writes.
+    Reads,
+    /// Reads and writes.
+    Writes,
+}
+
+impl Kind {
+    fn begin(self) -> &'static str {
+        match self {
+            Self::Reads => "begin read only",
+            Self::Writes => "begin",
+        }
+    }
+}
+
 /// An open transaction.
 ///
 /// After a failed statement it has ended: the server would refuse everything
@@ -25,18 +43,29 @@ pub(super) struct Transaction {
     lease: Lease,
     deadline: Option<Instant>,
     tenant: Option<String>,
+    kind: Kind,
     ended: AtomicBool,
+    /// Statements that have begun and not ended. One whose future was dropped
+    /// stays here: nobody knows what became of it, so nothing may be committed.
+    under_way: AtomicUsize,
 }
 
 impl Transaction {
     /// Takes over a connection; `BEGIN` has not been sent yet.
-    pub(super) fn new(lease: Lease, deadline: Option<Instant>, tenant: Option<String>) -> Self {
+    pub(super) fn new(
+        lease: Lease,
+        kind: Kind,
+        deadline: Option<Instant>,
+        tenant: Option<String>,
+    ) -> Self {
         lease.set_busy(true);
         Self {
             lease,
             deadline,
             tenant,
+            kind,
             ended: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
         }
     }
 
@@ -48,7 +77,6 @@ impl Transaction {
     )]
     pub(super) async fn open(
         &self,
-        begin: &'static str,
         settings: &'static str,
         values: &[String],
         check: &'static str,
@@ -58,7 +86,7 @@ impl Transaction {
         let messages = async {
             // Sent in this order: each is queued when it is first polled.
             tokio::join!(
-                client.batch_execute(begin),
+                client.batch_execute(self.kind.begin()),
                 client.query_typed(settings, &values),
                 client.query_typed(check, &[]),
             )
@@ -116,26 +144,34 @@ impl Transaction {
             .await
     }
 
-    /// Commits. An answer that does not come leaves the outcome unknown.
+    /// Commits. An answer that does not come leaves the outcome of a write
+    /// unknown; of a read nothing is lost but the answer.
     pub(super) async fn commit(self) -> Result<(), Error> {
-        if self.ended.load(Ordering::Acquire) {
+        if self.ended.load(Ordering::Acquire) || self.under_way.load(Ordering::Acquire) > 0 {
             return Err(Error::Ended);
         }
-        match self.end("COMMIT").instrument(self.span("commit")).await {
-            Ok(()) => Ok(()),
-            Err(Error::Away(error)) => Err(Error::CommitUnknown(error)),
-            Err(Error::Deadline) => Err(Error::CommitUnknown(None)),
+        let error = match self.end("COMMIT").instrument(self.span("commit")).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        match error {
+            error if self.kind == Kind::Reads => Err(error),
+            Error::Away(error) => Err(Error::CommitUnknown(error)),
+            Error::Deadline => Err(Error::CommitUnknown(None)),
             // The server answered: it has rolled the transaction back.
-            Err(error) => {
+            error if error.sqlstate().is_some() => {
                 self.lease.set_busy(false);
                 Err(error)
             }
+            Error::Statement(error) => Err(Error::CommitUnknown(Some(error))),
+            error => Err(error),
         }
     }
 
     /// Gives the transaction up and keeps the connection.
     pub(super) async fn rollback(self) -> Result<(), Error> {
-        if self.ended.load(Ordering::Acquire) {
+        if self.ended.load(Ordering::Acquire) || self.under_way.load(Ordering::Acquire) > 0 {
+            // Over already, or not to be ended in order: dropping it is enough.
             return Ok(());
         }
         self.end("ROLLBACK").instrument(self.span("rollback")).await
@@ -155,10 +191,12 @@ impl Transaction {
             return Err(Error::Ended);
         }
         let span = self.span(&summary(sql));
+        self.under_way.fetch_add(1, Ordering::AcqRel);
         let result = match self.bounded(run).instrument(span.clone()).await {
             Ok(result) => result.map_err(Error::from),
             Err(deadline) => Err(deadline),
         };
+        self.under_way.fetch_sub(1, Ordering::AcqRel);
         if let Err(error) = &result {
             spans::record_code(&span, 0, Some(error.sqlstate().unwrap_or("client")));
             self.ended.store(true, Ordering::Release);

@@ -352,3 +352,36 @@ async fn connection(place: &Place, ctx: &TenantContext) -> i32 {
     tx.commit().await.unwrap();
     pid.unwrap().get("pid")
 }
+
+#[tokio::test]
+async fn nothing_is_committed_after_a_statement_was_abandoned() {
+    let place = Place::new().await;
+    let (_, ctx) = place.tenant().await;
+    let tx = place.db.begin(&ctx, Access::Write).await.unwrap();
+    tx.execute(INSERT, params![Uuid::now_v7(), "half"])
+        .await
+        .unwrap();
+    let slow = tx.query("select pg_sleep(60)", params![]);
+    let left = tokio::time::timeout(Duration::from_millis(20), slow).await;
+    assert!(left.is_err());
+    assert!(matches!(tx.commit().await, Err(Error::Ended)));
+    assert_eq!(place.count(&ctx).await, 1);
+}
+
+#[tokio::test]
+async fn a_read_whose_commit_is_not_answered_has_lost_nothing() {
+    let place = Place::new().await;
+    let (_, ctx) = place.tenant().await;
+    let admin = place.database.admin().await.unwrap();
+    for (access, unknown) in [(Access::Read, false), (Access::Write, true)] {
+        let tx = place.db.begin(&ctx, access).await.unwrap();
+        tx.query_one(COUNT, params![]).await.unwrap();
+        let end = "select pg_terminate_backend(pid) from pg_stat_activity
+                    where datname = current_database() and application_name like 'resido t_%'";
+        admin.execute(end, &[]).await.unwrap();
+        let error = tx.commit().await.unwrap_err();
+        let is_unknown = matches!(error, Error::CommitUnknown(_));
+        assert_eq!(is_unknown, unknown, "{access:?}: {error:?}");
+        assert_eq!(place.count(&ctx).await, 1);
+    }
+}

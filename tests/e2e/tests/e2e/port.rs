@@ -289,6 +289,27 @@ async fn p2_nothing_is_described_where_that_is_switched_off() {
 }
 
 #[tokio::test]
+async fn streams_of_nobody_known_crowd_nobody_out() {
+    let mut settings = Settings::default();
+    settings.gateway.limits.anonymous_streams = 2;
+    let product = Product::start(cluster::shared().await.unwrap(), settings)
+        .await
+        .unwrap();
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", product.gateway));
+    let channel = endpoint.unwrap().connect().await.unwrap();
+    let client = tonic_health::pb::health_client::HealthClient::new(channel);
+    let watch = || async {
+        let check = tonic_health::pb::HealthCheckRequest::default();
+        client.clone().watch(check).await
+    };
+    let held = [watch().await.unwrap(), watch().await.unwrap()];
+    assert_eq!(watch().await.unwrap_err().code(), tonic::Code::Unavailable);
+    product.owner().await.unwrap();
+    drop(held);
+    product.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn p4_health_is_open() {
     let product = product::shared().await.unwrap();
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", product.gateway));
