@@ -9,6 +9,10 @@ use tonic::body::Body;
 
 use crate::refusal::Refusal;
 
+/// Bytes beyond the limit that are read all the same, at most, and the time.
+const DRAINED_BYTES: usize = 16 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
 /// Reads a whole body of at most `limit` bytes; the sender may pause for `idle`.
 ///
 /// # Errors
@@ -28,6 +32,7 @@ pub(super) async fn read(
     }
     let announced = http_body::Body::size_hint(&body).lower();
     if usize::try_from(announced).map_or(true, |bytes| bytes > limit) {
+        tokio::spawn(drain(body));
         return Err(Refusal::BodyTooLarge);
     }
     let mut read = BytesMut::new();
@@ -43,12 +48,30 @@ pub(super) async fn read(
                     continue;
                 };
                 if read.len() + data.len() > limit {
+                    tokio::spawn(drain(body));
                     return Err(Refusal::BodyTooLarge);
                 }
                 read.extend_from_slice(&data);
             }
         }
     }
+}
+
+/// Reads on for a while what nobody wants: a connection that is closed on unread
+/// bytes is reset, and the answer that says so is lost with it.
+async fn drain(mut body: Body) {
+    let mut left = DRAINED_BYTES;
+    let read_on = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            if bytes > left {
+                break;
+            }
+            left -= bytes;
+        }
+    };
+    // Over in time or not, the connection may go now.
+    let _drained = tokio::time::timeout(DRAIN_TIME, read_on).await.is_ok();
 }
 
 #[cfg(test)]

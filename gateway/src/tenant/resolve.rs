@@ -132,7 +132,7 @@ fn agree(
 ) -> Result<(), Refusal> {
     let is_member = |tenant| {
         matches!(principal.subject, Subject::User(user)
-            if directory.membership_epoch(user, tenant) > 0)
+            if directory.is_member(user, tenant))
     };
     let mut differs = false;
     for entry in named {

@@ -168,6 +168,12 @@ fn h2_only_a_member_of_both_learns_that_they_differ() {
     world.directory.apply_membership(membership);
     let refused = world.resolve(&world.member(), &named(&["globex"], None).unwrap());
     assert_eq!(reason(refused), "TENANT_MISMATCH");
+    world.directory.apply_membership(MembershipEpoch {
+        epoch: MembershipEpoch::GONE,
+        ..membership
+    });
+    let refused = world.resolve(&world.member(), &named(&["globex"], None).unwrap());
+    assert_eq!(reason(refused), "TENANT_DENIED");
 }
 
 #[test]
