@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 use prost::Message as _;
-use resido_observability::metrics::Protocol;
+use resido_observability::{metrics::Protocol, spans};
 use resido_proto::{
     error::{Failure as _, http_status, to_status},
     google::rpc,
@@ -59,6 +59,9 @@ impl Renderer {
             ),
         };
         trail.set_code(status.code().into());
+        if let Some(info) = status.get_details_error_info() {
+            spans::record_reason(&trail.span, &info.reason);
+        }
         let mut reply = match protocol {
             Protocol::Rest => self.rest(&status, http, trail.request_id.as_str()),
             Protocol::Grpc => {

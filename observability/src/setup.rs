@@ -17,7 +17,7 @@ use tracing_subscriber::{
     EnvFilter, Layer as _, Registry, fmt::MakeWriter, layer::SubscriberExt as _,
 };
 
-use crate::logs::JsonLines;
+use crate::logs::{Lines, Style};
 
 /// Spans that wait for the exporter at most; further ones are dropped.
 const MAX_QUEUED_SPANS: usize = 8192;
@@ -30,6 +30,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Config {
     /// How log lines look; default `auto`.
     pub log_format: LogFormat,
+    /// Whether lines for people are coloured on a terminal; default true.
+    pub colours: bool,
     /// Which log lines are written, in the notation of `RUST_LOG`; default `info`.
     pub log: String,
     /// `service.name` of spans; default `resido`.
@@ -46,6 +48,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             log_format: LogFormat::Auto,
+            colours: true,
             log: "info".to_owned(),
             service_name: "resido".to_owned(),
             otlp_endpoint: None,
@@ -129,15 +132,14 @@ where
         LogFormat::Auto => std::io::stderr().is_terminal(),
     };
     let registry = Registry::default().with(spans);
-    let dispatch = if pretty {
-        let lines = tracing_subscriber::fmt::layer()
-            .with_writer(writer)
-            .with_ansi(std::io::stderr().is_terminal())
-            .compact();
-        Dispatch::new(registry.with(lines.with_filter(filter)))
-    } else {
-        Dispatch::new(registry.with(JsonLines::new(writer).with_filter(filter)))
+    let coloured = config.colours && std::io::stderr().is_terminal();
+    let style = match (pretty, coloured) {
+        (false, _) => Style::Json,
+        (true, false) => Style::Plain,
+        (true, true) => Style::Coloured,
     };
+    let lines = Lines::new(style, writer).with_filter(filter);
+    let dispatch = Dispatch::new(registry.with(lines));
     Ok((dispatch, Guard { provider }))
 }
 

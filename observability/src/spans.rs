@@ -15,13 +15,15 @@ pub fn gateway_server(http_method: &str, request_id: &str) -> Span {
         otel.name = Empty,
         otel.status_code = Empty,
         http.request.method = http_method,
+        url.path = Empty,
         http.route = Empty,
         http.response.status_code = Empty,
-        rpc.system = "grpc",
+        rpc.system = Empty,
         rpc.service = Empty,
         rpc.method = Empty,
         rpc.grpc.status_code = Empty,
         error.type = Empty,
+        error.reason = Empty,
         tenant.id = Empty,
         user.id = Empty,
         request.id = request_id,
@@ -95,9 +97,24 @@ pub fn record_user(span: &Span, user: &str) {
 
 /// Records which method is called, and names the span after it.
 pub fn record_method(span: &Span, service: &str, method: &str) {
+    span.record("rpc.system", "grpc");
     span.record("rpc.service", service);
     span.record("rpc.method", method);
     span.record("otel.name", format!("{service}/{method}"));
+}
+
+/// Records the path of a request that no method was found for, shortened.
+pub fn record_path(span: &Span, path: &str) {
+    let end = path
+        .char_indices()
+        .nth(200)
+        .map_or(path.len(), |(at, _)| at);
+    span.record("url.path", &path[..end]);
+}
+
+/// Records the reason that the caller was given.
+pub fn record_reason(span: &Span, reason: &str) {
+    span.record("error.reason", reason);
 }
 
 /// Records how a call ended: the gRPC code, and whether it counts as an error.

@@ -88,7 +88,9 @@ where
         }
         let trail = Arc::new(Trail::new(id, span.clone()));
         request.extensions_mut().insert(Arc::clone(&trail));
+        let path = request.uri().path().to_owned();
         let mut end = End {
+            path,
             trail,
             metrics: self.metrics.clone(),
             started: Instant::now(),
@@ -110,6 +112,7 @@ where
 /// Closes a call when dropped.
 struct End {
     trail: Arc<Trail>,
+    path: String,
     metrics: Metrics,
     started: Instant,
     /// The HTTP status, once there is one.
@@ -134,6 +137,9 @@ impl Drop for End {
             tenant: tenant.as_deref(),
             duration,
         });
+        if endpoint.is_none() {
+            spans::record_path(&trail.span, &self.path);
+        }
         let error = (code != 0).then(|| format!("{:?}", Code::from_i32(code)));
         spans::record_code(&trail.span, code, error.as_deref());
         if let Some(status) = self.status {
@@ -141,7 +147,7 @@ impl Drop for End {
         }
         tracing::info!(
             parent: &trail.span,
-            duration_ms = duration.as_secs_f64() * 1000.0,
+            duration_ms = (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0,
             "request answered"
         );
     }
@@ -164,8 +170,8 @@ impl http_body::Body for Watched {
         Pin::new(&mut self.inner).poll_frame(cx)
     }
 
-    // Not the inner one's: a body that is over from the start would be replaced
-    // by an empty one, which is right, for then the call ends here and now.
+    // A body that is over from the start is replaced by an empty one, and the
+    // call ends here and now.
     fn is_end_stream(&self) -> bool {
         self.inner.is_end_stream()
     }

@@ -1,5 +1,7 @@
 //! Log lines.
 
-mod json;
+mod lines;
+mod style;
 
-pub(crate) use json::JsonLines;
+pub(crate) use lines::Lines;
+pub(crate) use style::Style;

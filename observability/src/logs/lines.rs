@@ -1,14 +1,13 @@
-//! Log lines as JSON, one object a line.
+//! Log lines: what an event and the spans around it say, on one line.
 //!
-//! Fields of the spans around an event stand beside the event's own, so that
-//! each line of a request names its tenant, method and request id; the inner
-//! one wins where a name is used twice. Values are JSON strings, so no value can
-//! start a line of its own.
+//! Fields of the spans stand beside the event's own, so that each line of a
+//! request names its tenant, method and request id; the inner one wins where a
+//! name is used twice. No value can start a line of its own.
 
 use std::{fmt, io::Write as _};
 
 use serde_json::{Map, Value};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::OffsetDateTime;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -16,23 +15,26 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, fmt::MakeWriter, layer::Context, registry::LookupSpan};
 
-/// Writes each event as a line of JSON.
+use super::style::{Line, Style};
+
+/// Writes each event as a line.
 #[derive(Debug)]
-pub(crate) struct JsonLines<W> {
+pub(crate) struct Lines<W> {
+    style: Style,
     writer: W,
 }
 
-impl<W> JsonLines<W> {
+impl<W> Lines<W> {
     /// Writes to `writer`.
-    pub(crate) fn new(writer: W) -> Self {
-        Self { writer }
+    pub(crate) fn new(style: Style, writer: W) -> Self {
+        Self { style, writer }
     }
 }
 
 /// The fields of a span, kept beside it.
 struct Fields(Map<String, Value>);
 
-impl<S, W> Layer<S> for JsonLines<W>
+impl<S, W> Layer<S> for Lines<W>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + 'static,
@@ -54,29 +56,27 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        let mut line = Map::new();
-        let now = OffsetDateTime::now_utc()
-            .format(&Rfc3339)
-            .unwrap_or_default();
-        line.insert("timestamp".into(), now.into());
-        line.insert("level".into(), event.metadata().level().as_str().into());
-        line.insert("target".into(), event.metadata().target().into());
+        let mut fields = Map::new();
         for span in ctx
             .event_scope(event)
             .into_iter()
             .flat_map(|scope| scope.from_root())
         {
-            if let Some(Fields(fields)) = span.extensions().get::<Fields>() {
-                line.extend(
-                    fields
-                        .iter()
+            if let Some(Fields(own)) = span.extensions().get::<Fields>() {
+                fields.extend(
+                    own.iter()
                         .map(|(name, value)| (name.clone(), value.clone())),
                 );
             }
         }
-        event.record(&mut Collect(&mut line));
-        let mut text = Value::Object(line).to_string();
-        text.push('\n');
+        event.record(&mut Collect(&mut fields));
+        let line = Line {
+            time: OffsetDateTime::now_utc(),
+            level: *event.metadata().level(),
+            target: event.metadata().target(),
+            fields,
+        };
+        let text = self.style.write(line);
         // There is nowhere left to report a log that cannot be written.
         let _written = self.writer.make_writer().write_all(text.as_bytes()).is_ok();
     }
