@@ -10,8 +10,6 @@ use resido_proto::{
 use resido_transcode::{HttpRule, JsonOptions};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::deadline::Bounds;
-
 /// The section `[gateway]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -133,14 +131,24 @@ pub struct Limits {
     pub body_idle_seconds: u64,
     /// Seconds a unary call may take where its method does not say; default 15.
     pub unary_seconds: u64,
-    /// Seconds that a stream of a caller without a credential may last, such as
-    /// a watch of health; default 300.
+    /// Seconds that a stream of a method that needs no credential may last, such
+    /// as a watch of health; default 300.
     pub anonymous_stream_seconds: u64,
-    /// Streams of callers without a credential at once, at most; default 1,000.
+    /// Streams of methods that need no credential at once, at most; default
+    /// 1,000.
     pub anonymous_streams: usize,
     /// Seconds that calls under way may take when the gateway stops; default
     /// 10.
     pub drain_seconds: u64,
+}
+
+/// How long calls may take whose methods do not say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// A call of one message each way.
+    pub(crate) unary: Duration,
+    /// A stream of a method that needs no credential.
+    pub(crate) anonymous_stream: Duration,
 }
 
 impl Limits {

@@ -5,27 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use resido_proto::{deadline, headers, options::v1::Access};
 
-use crate::{catalog::Policy, refusal::Refusal};
-
-/// How long calls may take whose methods do not say.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    /// A call of one message each way.
-    pub(crate) unary: Duration,
-    /// A stream of a caller without a credential.
-    pub(crate) anonymous_stream: Duration,
-}
-
-impl Bounds {
-    fn of(&self, policy: &Policy, streams: bool) -> Option<Duration> {
-        let unsaid = match (streams, policy.access) {
-            (false, _) => Some(self.unary),
-            (true, Access::Anonymous) => Some(self.anonymous_stream),
-            (true, _) => None,
-        };
-        policy.timeout.or(unsaid)
-    }
-}
+use crate::{catalog::Policy, config::Bounds, refusal::Refusal};
 
 /// Returns how long a call may take: what the caller asks for, but no longer
 /// than its method allows, or `bounds` where the method does not say; streams of
@@ -40,7 +20,12 @@ pub(crate) fn allowed(
     streams: bool,
     bounds: Bounds,
 ) -> Result<Option<Duration>, Refusal> {
-    let own = bounds.of(policy, streams);
+    let unsaid = match (streams, policy.access) {
+        (false, _) => Some(bounds.unary),
+        (true, Access::Anonymous) => Some(bounds.anonymous_stream),
+        (true, _) => None,
+    };
+    let own = policy.timeout.or(unsaid);
     let asked = match (
         asked(sent, headers::GRPC_TIMEOUT)?,
         asked(sent, headers::REQUEST_TIMEOUT)?,

@@ -12,7 +12,8 @@ use tower::{Layer, Service};
 use super::gate::noted;
 use crate::{
     catalog::Endpoint,
-    deadline::{self, Bounds},
+    config::Bounds,
+    deadline,
     refusal::{Refusal, Stopped},
     wire::{Reply, Request},
 };
