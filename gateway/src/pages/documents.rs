@@ -9,7 +9,7 @@ use resido_transcode::{Method, OpenApiInfo, Visibility};
 use sha2::{Digest as _, Sha256};
 use tonic::body::Body;
 
-use crate::{catalog::Catalog, wire::Reply};
+use crate::{catalog::Catalog, policy::access_name, wire::Reply};
 
 const PAGE: &str = include_str!("../../assets/docs.html");
 
@@ -97,5 +97,29 @@ pub(crate) fn openapi(catalog: &Catalog) -> serde_json::Value {
             Access::Authenticated | Access::Tenant | Access::Platform => Visibility::Authenticated,
         },
     };
-    catalog.api.openapi(&info, &visibility)
+    let mut document = catalog.api.openapi(&info, &visibility);
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for operation in paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten()) {
+        state_policy(catalog, operation.1);
+    }
+    document
+}
+
+/// Says in an operation who may call it, as extensions of ours.
+fn state_policy(catalog: &Catalog, operation: &mut serde_json::Value) {
+    let id = operation["operationId"].as_str().unwrap_or_default();
+    let method = id.rsplit_once('_').map(|(_, method)| method);
+    let (Some(service), Some(method)) = (operation["tags"][0].as_str(), method) else {
+        return;
+    };
+    if let Some(endpoint) = catalog.endpoint(&format!("/{service}/{method}")) {
+        let roles: Vec<_> = endpoint
+            .policy
+            .roles
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        operation["x-resido-access"] = access_name(endpoint.policy.access).into();
+        operation["x-resido-roles"] = roles.into();
+    }
 }

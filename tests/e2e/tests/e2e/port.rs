@@ -250,6 +250,12 @@ async fn p2_the_documents_describe_what_is_routed() {
     assert_eq!(openapi["openapi"], "3.1.0");
     let login = &openapi["paths"]["/v1/auth:login"]["post"];
     assert_eq!(login["operationId"], "AuthService_Login");
+    assert_eq!(login["x-resido-access"], "anonymous");
+    let create = &openapi["paths"]["/v1/properties"]["post"];
+    assert_eq!(
+        create["x-resido-roles"],
+        json!(["owner", "admin", "member"])
+    );
     let text = openapi.to_string();
     assert!(
         !text.contains("WatchTenants"),
