@@ -4,12 +4,13 @@
 //! written last, for the writer holds a lock from here to the end of its
 //! transaction.
 
-use resido_proto::ids::TenantId;
+use resido_proto::ids::{TenantId, UserId};
 use resido_tenancy::db::{PublicTx, params};
 
 use crate::Error;
 
 const TENANT: &str = "insert into outbox (tenant_id) values ($1)";
+const MEMBERSHIP: &str = "insert into outbox (tenant_id, user_id) values ($1, $2)";
 /// The newest row stays: its number says how far the stream has come.
 const PRUNE: &str = "
     delete from outbox
@@ -24,6 +25,20 @@ pub(crate) const CHANNEL: &str = "tenant_changed";
 /// If the database fails, or another writer does not end in time.
 pub(crate) async fn tenant_changed(tx: &PublicTx, tenant: TenantId) -> Result<(), Error> {
     tx.execute(TENANT, params![tenant.as_uuid()]).await?;
+    Ok(())
+}
+
+/// Says that a membership began, changed or ended.
+///
+/// # Errors
+/// As [`tenant_changed`].
+pub(crate) async fn membership_changed(
+    tx: &PublicTx,
+    tenant: TenantId,
+    user: UserId,
+) -> Result<(), Error> {
+    let (tenant, user) = (tenant.as_uuid(), user.as_uuid());
+    tx.execute(MEMBERSHIP, params![tenant, user]).await?;
     Ok(())
 }
 

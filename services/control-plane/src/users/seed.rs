@@ -14,6 +14,7 @@ use crate::{
     Error,
     audit::{self, Actor, Event},
     email::Email,
+    outbox,
     passwords::{self, Hasher},
 };
 
@@ -79,6 +80,7 @@ impl Seeds {
                 let after = json!({"roles": roles, "state": "active"});
                 let event = event("users.seed", user, Some(tenant), after);
                 audit::record(&tx, &Actor::system(), event).await?;
+                outbox::membership_changed(&tx, tenant, user).await?;
             }
             Ok(user)
         };

@@ -21,6 +21,7 @@ use crate::{
     audit::{self, Actor, Event},
     authorize::require,
     email::Email,
+    outbox,
     passwords::Hasher,
 };
 
@@ -176,5 +177,7 @@ async fn register_in(
         after: Some(json!({"roles": roles, "state": "active"})),
     };
     audit::record(tx, &Actor::person(user, ctx), event).await?;
-    store::get(tx, tenant, user).await
+    let member = store::get(tx, tenant, user).await?;
+    outbox::membership_changed(tx, tenant, user).await?;
+    Ok(member)
 }

@@ -4,7 +4,7 @@ use resido_proto::{
     ids::{TenantId, UserId},
     tenancy::v1 as proto,
 };
-use resido_tenancy::tenant::State;
+use resido_tenancy::{directory::MembershipEpoch, tenant::State};
 
 use proto::watch_tenants_response::{Event, Heartbeat, Snapshot};
 
@@ -54,6 +54,19 @@ pub(crate) struct Epoch {
     pub(crate) epoch: i64,
 }
 
+impl Epoch {
+    /// Returns what is to be told of a membership: its epoch while it is active,
+    /// and otherwise one that no token has.
+    pub(crate) fn of(user: UserId, tenant: TenantId, active: Option<i64>) -> Self {
+        let epoch = active.unwrap_or(MembershipEpoch::GONE);
+        Self {
+            user,
+            tenant,
+            epoch,
+        }
+    }
+}
+
 impl From<Epoch> for proto::MembershipEpoch {
     fn from(epoch: Epoch) -> Self {
         Self {
@@ -76,8 +89,8 @@ pub(crate) struct Change {
 pub(crate) enum What {
     /// A tenant.
     Tenant(Route),
-    /// A membership; none if it is gone.
-    Membership(Option<Epoch>),
+    /// A membership.
+    Membership(Epoch),
 }
 
 impl Change {
@@ -87,7 +100,7 @@ impl Change {
             What::Tenant(route) => route
                 .is_told()
                 .then(|| Event::Tenant(route.clone().into()))?,
-            What::Membership(epoch) => Event::Membership((*epoch)?.into()),
+            What::Membership(epoch) => Event::Membership((*epoch).into()),
         };
         Some(message(event, self.sequence))
     }
@@ -100,6 +113,9 @@ pub(crate) enum News {
     Change(Change),
     /// Everything up to this number has been handed out.
     Alive(i64),
+    /// The database went back, or forgot what nobody has read: what streams know
+    /// cannot be gone on from.
+    Restored,
 }
 
 /// Returns a part of the whole state.
@@ -178,19 +194,17 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_membership_that_is_gone_says_nothing() {
-        assert_eq!(change(What::Membership(None)).message(), None);
-        let epoch = Epoch {
-            user: UserId::new(),
-            tenant: TenantId::new(),
-            epoch: 2,
-        };
-        let message = change(What::Membership(Some(epoch))).message().unwrap();
-        let Some(Event::Membership(sent)) = message.event else {
-            panic!("{message:?}")
-        };
-        assert_eq!(sent.user_id, epoch.user.to_string());
-        assert_eq!(sent.epoch, 2);
+    fn no_token_is_new_enough_for_a_membership_that_is_not_active() {
+        let user = UserId::new();
+        for (active, least) in [(Some(2), 2), (None, i64::MAX)] {
+            let epoch = Epoch::of(user, TenantId::new(), active);
+            let message = change(What::Membership(epoch)).message().unwrap();
+            let Some(Event::Membership(sent)) = message.event else {
+                panic!("{message:?}")
+            };
+            assert_eq!(sent.user_id, user.to_string());
+            assert_eq!(sent.epoch, least);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tonic::Status;
 use super::{
     feed::{Feed, read_changes},
     model::{self, News},
-    store,
+    store::{self, Memberships},
 };
 use crate::Error;
 
@@ -125,8 +125,10 @@ impl Watches {
                     }
                     send(out, model::heartbeat(last)).await?;
                 }
+                Ok(News::Restored) => last = self.begin(0, out).await?,
+                // It may be that word which was passed by.
                 Err(broadcast::error::RecvError::Lagged(_)) => {
-                    last = self.catch_up(last, out).await?;
+                    last = self.begin(last, out).await?;
                 }
                 Err(broadcast::error::RecvError::Closed) => return Ok(()),
             }
@@ -162,15 +164,29 @@ impl Watches {
                 break;
             }
         }
+        // Those that are gone come last: one may end while the others are read.
+        for which in [Memberships::Present, Memberships::Gone] {
+            self.snapshot_memberships(which, sequence, out).await?;
+        }
+        Ok(())
+    }
+
+    async fn snapshot_memberships(
+        &self,
+        which: Memberships,
+        sequence: i64,
+        out: &Out,
+    ) -> Result<(), End> {
         let mut after = None;
         loop {
             let tx = self.db.begin(None).await?;
-            let epochs = store::epochs(&tx, after.as_ref()).await;
+            let epochs = store::memberships(&tx, which, after.as_ref()).await;
             let epochs = tx.finish(epochs).await?;
             after = epochs.last().copied();
-            let last = epochs.len() < store::PART;
+            let end = epochs.len() < store::PART;
+            let last = end && which == Memberships::Gone;
             send(out, model::snapshot(Vec::new(), epochs, last, sequence)).await?;
-            if last {
+            if end {
                 return Ok(());
             }
         }

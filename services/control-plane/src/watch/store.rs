@@ -27,7 +27,8 @@ macro_rules! route {
 const BOUNDS: &str = "
     select coalesce(min(id), 0) as first, coalesce(max(id), 0) as last from outbox";
 const CHANGES: &str = route!(
-    "select o.id as sequence, o.user_id, m.epoch as member_epoch,",
+    "select o.id as sequence, o.user_id,
+            case when m.state = 'active' then m.epoch end as member_epoch,",
     "from (select id, tenant_id, user_id from outbox where id > $1 order by id limit $2) o
           join tenants t on t.id = o.tenant_id
           left join memberships m on m.user_id = o.user_id and m.tenant_id = o.tenant_id
@@ -41,9 +42,19 @@ const ROUTES: &str = route!(
     limit $2"
 );
 const EPOCHS: &str = "
-    select user_id, tenant_id, epoch
+    select user_id, tenant_id, case when state = 'active' then epoch end as member_epoch
       from memberships
-     where epoch > 1 and ($1::uuid is null or (user_id, tenant_id) > ($1, $2))
+     where $1::uuid is null or (user_id, tenant_id) > ($1, $2)
+     order by user_id, tenant_id
+     limit $3";
+/// Rows of the outbox live longer than any token.
+const GONE: &str = "
+    select distinct o.user_id, o.tenant_id, null::bigint as member_epoch
+      from outbox o
+     where o.user_id is not null
+       and ($1::uuid is null or (o.user_id, o.tenant_id) > ($1, $2))
+       and not exists (select from memberships m
+                        where m.user_id = o.user_id and m.tenant_id = o.tenant_id)
      order by user_id, tenant_id
      limit $3";
 
@@ -56,7 +67,13 @@ pub(super) struct Bounds {
 impl Bounds {
     /// Whether everything after a number can still be read.
     pub(super) fn reach_back_to(&self, sequence: i64) -> bool {
-        sequence > 0 && sequence + 1 >= self.first && sequence <= self.last
+        sequence > 0 && self.hold_all_after(sequence)
+    }
+
+    /// Whether nothing was forgotten after a number, and the number is one of
+    /// this database. Zero comes before the first row of all.
+    pub(super) fn hold_all_after(&self, sequence: i64) -> bool {
+        sequence >= 0 && sequence + 1 >= self.first && sequence <= self.last
     }
 }
 
@@ -81,17 +98,32 @@ pub(super) async fn routes(tx: &PublicTx, after: Option<TenantId>) -> Result<Vec
     rows.iter().map(route).collect()
 }
 
-/// Reads a part of the memberships whose older tokens are refused.
-pub(super) async fn epochs(tx: &PublicTx, after: Option<&Epoch>) -> Result<Vec<Epoch>, Error> {
+/// Which memberships to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memberships {
+    /// Those that are there, active or not.
+    Present,
+    /// Those that ended so lately that their tokens may live still.
+    Gone,
+}
+
+/// Reads a part of the memberships, in order of their ids.
+pub(super) async fn memberships(
+    tx: &PublicTx,
+    which: Memberships,
+    after: Option<&Epoch>,
+) -> Result<Vec<Epoch>, Error> {
     let user = after.map(|epoch| epoch.user.as_uuid());
     let tenant = after.map(|epoch| epoch.tenant.as_uuid());
-    let rows = tx.query(EPOCHS, params![user, tenant, LIMIT]).await?;
+    let select = match which {
+        Memberships::Present => EPOCHS,
+        Memberships::Gone => GONE,
+    };
+    let rows = tx.query(select, params![user, tenant, LIMIT]).await?;
     let epoch = |row: &Row| {
-        Ok(Epoch {
-            user: UserId::from_uuid(column::<Uuid>(row, "user_id")?),
-            tenant: TenantId::from_uuid(column::<Uuid>(row, "tenant_id")?),
-            epoch: column(row, "epoch")?,
-        })
+        let user = UserId::from_uuid(column::<Uuid>(row, "user_id")?);
+        let tenant = TenantId::from_uuid(column::<Uuid>(row, "tenant_id")?);
+        Ok(Epoch::of(user, tenant, column(row, "member_epoch")?))
     };
     rows.iter().map(epoch).collect()
 }
@@ -103,11 +135,11 @@ fn change(row: &Row) -> Result<Change, Error> {
         return Ok(Change { sequence, what });
     };
     let tenant = TenantId::from_uuid(column::<Uuid>(row, "id")?);
-    let epoch = column::<Option<i64>>(row, "member_epoch")?.map(|epoch| Epoch {
-        user: UserId::from_uuid(user),
+    let epoch = Epoch::of(
+        UserId::from_uuid(user),
         tenant,
-        epoch,
-    });
+        column(row, "member_epoch")?,
+    );
     let what = What::Membership(epoch);
     Ok(Change { sequence, what })
 }
@@ -152,5 +184,17 @@ mod tests {
         let empty = Bounds { first: 0, last: 0 };
         assert!(!empty.reach_back_to(0));
         assert!(!empty.reach_back_to(1));
+    }
+
+    #[test]
+    fn a_feed_goes_on_where_nothing_was_forgotten() {
+        let bounds = Bounds { first: 5, last: 9 };
+        for (seen, possible) in [(3, false), (4, true), (9, true), (10, false), (-1, false)] {
+            assert_eq!(bounds.hold_all_after(seen), possible, "{seen}");
+        }
+        // Nothing has happened yet, or one thing has since.
+        assert!(Bounds { first: 0, last: 0 }.hold_all_after(0));
+        assert!(Bounds { first: 1, last: 1 }.hold_all_after(0));
+        assert!(!Bounds { first: 0, last: 0 }.hold_all_after(1));
     }
 }

@@ -10,6 +10,7 @@ mod create;
 mod keys;
 mod login;
 mod members;
+mod memberships;
 mod plane;
 mod port;
 mod provision;
