@@ -1,9 +1,16 @@
 //! Reads what is new, once for all streams of the process.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::FutureExt as _;
-use resido_tenancy::db::PublicDatabase;
+use resido_tenancy::db::{Heard, PublicDatabase};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -18,11 +25,17 @@ const BACKLOG: usize = 1024;
 /// Time between a read that failed and the next one; it doubles with each that
 /// fails again, up to the time between two signs of life.
 const RETRY: Duration = Duration::from_millis(250);
+/// Time before a feed that ended is started again.
+const RESTART: Duration = Duration::from_secs(1);
+/// Stands for the number of the last change while none is known.
+const UNKNOWN: i64 = -1;
 
 /// Hands out news; clones hand out the same.
 #[derive(Clone)]
 pub(crate) struct Feed {
     sender: broadcast::Sender<Arc<News>>,
+    /// The number up to which everything was handed out.
+    seen: Arc<AtomicI64>,
 }
 
 impl Feed {
@@ -30,6 +43,7 @@ impl Feed {
     pub(crate) fn new() -> Self {
         Self {
             sender: broadcast::Sender::new(BACKLOG),
+            seen: Arc::new(AtomicI64::new(UNKNOWN)),
         }
     }
 
@@ -46,33 +60,40 @@ impl Feed {
         heartbeat: Duration,
         closing: CancellationToken,
     ) {
+        let follow = || self.follow(&db, heartbeat);
+        tokio::select! {
+            () = again_and_again(follow) => {}
+            () = closing.cancelled() => {}
+        }
+    }
+
+    /// Hands out news until it cannot go on; returns why.
+    async fn follow(&self, db: &PublicDatabase, heartbeat: Duration) -> Error {
         let mut ticks = tokio::time::interval(heartbeat);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut listener = match db.listen(outbox::CHANNEL) {
             Ok(listener) => listener,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the feed cannot listen to the database");
-                return;
-            }
+            Err(error) => return error.into(),
         };
-        let (mut last, mut retry) = (None, None);
+        let (mut unsure, mut retry) = (true, None);
         loop {
             let alive = tokio::select! {
-                () = closing.cancelled() => return,
                 _ = ticks.tick() => true,
                 // It went unsaid then, and the streams have been silent since.
                 () = tokio::time::sleep(retry.unwrap_or_default()), if retry.is_some() => true,
-                heard = listener.next() => {
-                    if heard.is_none() {
-                        return;
-                    }
+                first = listener.next() => {
+                    let Some(first) = first else {
+                        return Error::Fault("the listener to the database ended");
+                    };
                     // One read answers all notices that wait.
-                    while listener.next().now_or_never().flatten().is_some() {}
+                    let waiting = || listener.next().now_or_never().flatten();
+                    unsure |= std::iter::once(first)
+                        .chain(std::iter::from_fn(waiting))
+                        .fold(false, |new, heard| new | (heard == Heard::Connected));
                     false
                 }
             };
-            let Err(error) = self.read(&db, &mut last, alive).await else {
+            let Err(error) = self.read(db, &mut unsure, alive).await else {
                 retry = None;
                 continue;
             };
@@ -84,22 +105,14 @@ impl Feed {
         }
     }
 
-    /// Hands out what came after `last`. Knowing nothing yet, says only how far
-    /// things are: streams that know less read for themselves.
-    async fn read(
-        &self,
-        db: &PublicDatabase,
-        last: &mut Option<i64>,
-        alive: bool,
-    ) -> Result<(), Error> {
-        let Some(mut seen) = *last else {
-            let tx = db.begin(None).await?;
-            let bounds = store::bounds(&tx).await;
-            let seen = tx.finish(bounds).await?.last;
-            *last = Some(seen);
-            self.hand_out(News::Alive(seen));
-            return Ok(());
-        };
+    /// Hands out what came after the last change. Where the connection is new,
+    /// makes sure of that change first: the database may have been restored.
+    async fn read(&self, db: &PublicDatabase, unsure: &mut bool, alive: bool) -> Result<(), Error> {
+        if *unsure {
+            self.make_sure(db).await?;
+            *unsure = false;
+        }
+        let mut seen = self.seen.load(Ordering::Relaxed);
         loop {
             let changes = read_changes(db, seen).await?;
             let more = changes.len() == store::PART;
@@ -107,13 +120,39 @@ impl Feed {
                 seen = change.sequence;
                 self.hand_out(News::Change(change));
             }
-            *last = Some(seen);
+            self.seen.store(seen, Ordering::Relaxed);
             if !more {
                 break;
             }
         }
         if alive {
             self.hand_out(News::Alive(seen));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that everything after the last change can still be read.
+    /// Knowing nothing yet, says only how far things are: streams that know less
+    /// read for themselves.
+    async fn make_sure(&self, db: &PublicDatabase) -> Result<(), Error> {
+        let tx = db.begin(None).await?;
+        let bounds = store::bounds(&tx).await;
+        let bounds = tx.finish(bounds).await?;
+        let seen = self.seen.load(Ordering::Relaxed);
+        if bounds.hold_all_after(seen) {
+            return Ok(());
+        }
+        self.seen.store(bounds.last, Ordering::Relaxed);
+        if seen == UNKNOWN {
+            self.hand_out(News::Alive(bounds.last));
+        } else {
+            tracing::warn!(
+                seen,
+                first = bounds.first,
+                last = bounds.last,
+                "changes cannot be gone on from: the database was restored, or nobody listened"
+            );
+            self.hand_out(News::Restored);
         }
         Ok(())
     }
@@ -129,4 +168,43 @@ pub(super) async fn read_changes(db: &PublicDatabase, after: i64) -> Result<Vec<
     let tx = db.begin(None).await?;
     let changes = store::changes(&tx, after).await;
     tx.finish(changes).await
+}
+
+/// Starts what never should end again and again, even after a panic.
+async fn again_and_again<F: Future<Output = Error>>(mut start: impl FnMut() -> F) {
+    loop {
+        // What it shares is a number and a channel, each whole at any time.
+        match AssertUnwindSafe(start()).catch_unwind().await {
+            Ok(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the feed ended; it is started again");
+            }
+            Err(_panic) => tracing::error!("the feed panicked; it is started again"),
+        }
+        tokio::time::sleep(RESTART).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_feed_that_ends_or_panics_is_started_again() {
+        let mut starts = 0;
+        let feed = again_and_again(|| {
+            starts += 1;
+            let start = starts;
+            async move {
+                match start {
+                    1 => Error::Fault("a fault"),
+                    2 => panic!("a panic"),
+                    _ => std::future::pending().await,
+                }
+            }
+        });
+        let running = tokio::time::timeout(RESTART * 5, feed).await;
+        assert!(running.is_err(), "it never ends by itself");
+        assert_eq!(starts, 3);
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use resido_proto::tenancy::v1::{
     MembershipEpoch, TenantRoute, WatchTenantsRequest, WatchTenantsResponse,
-    watch_tenants_response::Event,
+    watch_tenants_response::{Event, Snapshot},
 };
 use tokio::time::timeout;
 use tonic::Streaming;
@@ -60,10 +60,23 @@ impl Watch {
 
     /// Reads the whole state, with which a new stream begins.
     pub(super) async fn whole(&mut self) -> Whole {
+        let Event::Snapshot(first) = self.next().await else {
+            panic!("no snapshot")
+        };
+        self.whole_from(first).await
+    }
+
+    /// Reads the whole state, of which the first part has come.
+    pub(super) async fn whole_from(&mut self, first: Snapshot) -> Whole {
         let mut whole = Whole::default();
+        let mut next = Some(first);
         loop {
-            let Event::Snapshot(part) = self.next().await else {
-                panic!("no snapshot")
+            let part = match next.take() {
+                Some(part) => part,
+                None => match self.next().await {
+                    Event::Snapshot(part) => part,
+                    other => panic!("{other:?}"),
+                },
             };
             whole
                 .parts
