@@ -35,6 +35,10 @@ pub struct Config {
     /// Time between looks for work that was left unfinished, in seconds, 1 to
     /// 3600; default 30.
     pub reconcile_seconds: u16,
+    /// Time after which the making of a tenant is taken up by another where its
+    /// process died, in seconds, 2 to 3600; default 120. A process that lives
+    /// renews its claim three times as often.
+    pub lease_seconds: u16,
 }
 
 impl Default for Config {
@@ -49,6 +53,7 @@ impl Default for Config {
             max_watches: 256,
             heartbeat_seconds: 10,
             reconcile_seconds: 30,
+            lease_seconds: 120,
         }
     }
 }
@@ -74,6 +79,7 @@ impl Config {
         within("max_watches", self.max_watches.into(), 1, u16::MAX.into());
         within("heartbeat_seconds", self.heartbeat_seconds.into(), 1, 60);
         within("reconcile_seconds", self.reconcile_seconds.into(), 1, 3600);
+        within("lease_seconds", self.lease_seconds.into(), 2, 3600);
         if self.issuer.is_empty() {
             faults.push("issuer must not be empty".to_owned());
         }
@@ -95,6 +101,10 @@ impl Config {
 
     pub(crate) fn reconcile_every(&self) -> Duration {
         Duration::from_secs(self.reconcile_seconds.max(1).into())
+    }
+
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds.max(2).into())
     }
 }
 
@@ -118,9 +128,10 @@ mod tests {
             max_watches: 0,
             heartbeat_seconds: 0,
             reconcile_seconds: 0,
+            lease_seconds: 1,
             ..Config::default()
         };
-        assert_eq!(config.faults().len(), 7, "{:?}", config.faults());
+        assert_eq!(config.faults().len(), 8, "{:?}", config.faults());
     }
 
     #[test]

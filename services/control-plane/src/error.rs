@@ -74,6 +74,27 @@ pub enum Error {
     Fault(&'static str),
 }
 
+impl Error {
+    /// Returns what happened in one line of codes, for operators: nothing that a
+    /// client may see, and nothing of the data.
+    pub(crate) fn trace(&self) -> String {
+        let (mut line, sqlstate) = match self {
+            Self::Migration(error @ migrations::Error::Failed { version, .. }) => {
+                let failed = format!("MIGRATION_FAILED version={version}");
+                (failed, error.sqlstate())
+            }
+            Self::Migration(error) => (error.reason().to_owned(), error.sqlstate()),
+            Self::Database(error) => (error.reason().to_owned(), error.sqlstate()),
+            other => (other.reason().to_owned(), None),
+        };
+        if let Some(sqlstate) = sqlstate {
+            line.push_str(" sqlstate=");
+            line.push_str(sqlstate);
+        }
+        line
+    }
+}
+
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -187,6 +208,20 @@ mod tests {
         assert_eq!(fault.reason(), "INTERNAL");
         let db = Error::from(db::Error::CheckFailed);
         assert_eq!(db.public_message(), "an internal error occurred");
+    }
+
+    #[test]
+    fn operators_learn_which_migration_failed() {
+        let failed = Error::from(migrations::Error::Failed {
+            version: 7,
+            name: "things".into(),
+            source: db::Error::Ended,
+        });
+        assert_eq!(failed.trace(), "MIGRATION_FAILED version=7");
+        assert_eq!(failed.public_message(), "an internal error occurred");
+        let busy = Error::from(db::Error::PoolBusy);
+        assert_eq!(busy.trace(), "DATABASE_BUSY");
+        assert_eq!(Error::Raced.trace(), "CONFLICT");
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Tenants {
         let place = self.provisioner.place()?;
         let actor = Actor::system();
         let tx = self.db.begin(None).await?;
-        let reserved = seed_in(&tx, &fields, &actor).await;
+        let reserved = seed_in(&tx, &fields, &actor, self.provisioner.lease()).await;
         let (id, operation) = tx.finish(reserved).await?;
         if let Some(operation) = operation {
             let work = Work {
@@ -124,7 +124,8 @@ impl Tenants {
         }
         let operation = new_operation(TenantId::new(), actor, fields);
         let tx = self.db.begin(ctx.deadline()).await?;
-        let reserved = reserve_in(&tx, fields, &operation, key).await;
+        let lease = self.provisioner.lease();
+        let reserved = reserve_in(&tx, fields, &operation, key, lease).await;
         match tx.finish(reserved).await {
             Ok(tenant) => Ok(Reserved::New(Box::new(tenant), operation)),
             // The same request may have come twice at once: then the other one
@@ -185,9 +186,10 @@ async fn reserve_in(
     fields: &Fields,
     operation: &Operation,
     key: Option<&str>,
+    lease: Duration,
 ) -> Result<Tenant, Error> {
     let tenant = store::insert(tx, operation.tenant, fields).await?;
-    operations::insert(tx, operation, key).await?;
+    operations::insert(tx, operation, key, lease).await?;
     Ok(tenant)
 }
 
@@ -196,12 +198,13 @@ async fn seed_in(
     tx: &PublicTx,
     fields: &Fields,
     actor: &Actor,
+    lease: Duration,
 ) -> Result<(TenantId, Option<Operation>), Error> {
     match store::by_slug(tx, &fields.slug).await {
         Ok(known) => Ok((known.id, operations::open_of(tx, known.id).await?)),
         Err(Error::NotFound(_)) => {
             let operation = new_operation(TenantId::new(), actor, fields);
-            reserve_in(tx, fields, &operation, None).await?;
+            reserve_in(tx, fields, &operation, None, lease).await?;
             Ok((operation.tenant, Some(operation)))
         }
         Err(error) => Err(error),

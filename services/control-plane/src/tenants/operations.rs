@@ -15,7 +15,7 @@ pub(super) const MAX_ATTEMPTS: i32 = 5;
 
 const INSERT: &str = "
     insert into operations (id, kind, tenant_id, actor, idempotency_key, request_hash, lease_until)
-    values ($1, 'provision', $2, $3, $4, $5, now() + interval '2 minutes')";
+    values ($1, 'provision', $2, $3, $4, $5, now() + make_interval(secs => $6))";
 const FIND: &str = "
     select id, tenant_id, actor, request_hash, attempt
       from operations
@@ -26,20 +26,28 @@ const OPEN: &str = "
      where tenant_id = $1 and not done";
 const CLAIM: &str = "
     update operations
-       set attempt = attempt + 1, lease_until = now() + interval '2 minutes'
+       set attempt = attempt + 1, lease_until = now() + make_interval(secs => $1)
      where id in (select id from operations
                    where not done and kind = 'provision' and lease_until < now()
                    order by lease_until
                    limit 1
                      for update skip locked)
     returning id, tenant_id, actor, request_hash, attempt";
+// Each claim is an attempt, so that its number tells one holder from the next.
+const RENEW: &str = "
+    update operations set lease_until = now() + make_interval(secs => $3)
+     where id = $1 and attempt = $2 and not done";
 const FINISH: &str = "
-    update operations set done = true, lease_until = null, error = $2 where id = $1 and not done";
-const POSTPONE: &str = "
-    update operations set lease_until = now() + make_interval(secs => $2), error = $3
+    update operations set done = true, lease_until = null, error = null
      where id = $1 and not done";
+const FAIL: &str = "
+    update operations set done = true, lease_until = null, error = $3
+     where id = $1 and attempt = $2 and not done";
+const POSTPONE: &str = "
+    update operations set lease_until = now() + make_interval(secs => $3), error = $4
+     where id = $1 and attempt = $2 and not done";
 
-/// Writes an operation with a lease of two minutes.
+/// Writes an operation with a lease that long.
 ///
 /// # Errors
 /// [`Error::KeyReused`] if the actor has used the key.
@@ -47,6 +55,7 @@ pub(super) async fn insert(
     tx: &PublicTx,
     operation: &Operation,
     key: Option<&str>,
+    lease: Duration,
 ) -> Result<(), Error> {
     match tx
         .execute(
@@ -56,7 +65,8 @@ pub(super) async fn insert(
                 operation.tenant.as_uuid(),
                 operation.actor,
                 key,
-                operation.request
+                operation.request,
+                lease.as_secs_f64()
             ],
         )
         .await
@@ -85,29 +95,47 @@ pub(super) async fn open_of(tx: &PublicTx, tenant: TenantId) -> Result<Option<Op
 }
 
 /// Takes up an operation whose lease ran out, for one more attempt.
-pub(super) async fn claim(tx: &PublicTx) -> Result<Option<Operation>, Error> {
-    let row = tx.query_opt(CLAIM, params![]).await?;
+pub(super) async fn claim(tx: &PublicTx, lease: Duration) -> Result<Option<Operation>, Error> {
+    let row = tx.query_opt(CLAIM, params![lease.as_secs_f64()]).await?;
     row.as_ref().map(read).transpose()
 }
 
-/// Ends an operation, with the reason if it failed.
-pub(super) async fn finish(
+/// Lets a lease begin anew; false if it is not this attempt's any more.
+pub(super) async fn renew(
     tx: &PublicTx,
-    id: OperationId,
-    error: Option<&str>,
-) -> Result<(), Error> {
-    tx.execute(FINISH, params![id.as_uuid(), error]).await?;
+    operation: &Operation,
+    lease: Duration,
+) -> Result<bool, Error> {
+    let (id, attempt) = (operation.id.as_uuid(), operation.attempt);
+    let lease = lease.as_secs_f64();
+    let renewed = tx.execute(RENEW, params![id, attempt, lease]).await?;
+    Ok(renewed == 1)
+}
+
+/// Ends an operation that has its result, whoever came to it.
+pub(super) async fn finish(tx: &PublicTx, id: OperationId) -> Result<(), Error> {
+    tx.execute(FINISH, params![id.as_uuid()]).await?;
     Ok(())
 }
 
-/// Gives an operation back, to be taken up after a while.
+/// Ends an operation without a result; false if the lease is not this attempt's
+/// any more.
+pub(super) async fn fail(tx: &PublicTx, operation: &Operation, error: &str) -> Result<bool, Error> {
+    let (id, attempt) = (operation.id.as_uuid(), operation.attempt);
+    let failed = tx.execute(FAIL, params![id, attempt, error]).await?;
+    Ok(failed == 1)
+}
+
+/// Gives an operation back, to be taken up after a while. Does nothing where
+/// another has taken it up already.
 pub(super) async fn postpone(
     tx: &PublicTx,
     operation: &Operation,
     error: &str,
 ) -> Result<(), Error> {
     let wait = backoff(operation.attempt).as_secs_f64();
-    tx.execute(POSTPONE, params![operation.id.as_uuid(), wait, error])
+    let (id, attempt) = (operation.id.as_uuid(), operation.attempt);
+    tx.execute(POSTPONE, params![id, attempt, wait, error])
         .await?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! The task outlives the call that asked for it. Whatever fails leaves the
 //! reserved row and an operation with a lease; the reconciler goes on from there.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use resido_migrations::{self as migrations, NewTenant, Sets};
 use resido_proto::{error::Failure as _, ids::TenantId};
@@ -14,7 +14,7 @@ use resido_tenancy::{
 };
 use serde_json::json;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -32,6 +32,8 @@ use crate::{
 
 /// Time of one statement of a tenant's migrations at most.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Times that a lease is renewed before it would run out: two may fail.
+const RENEWALS: u32 = 3;
 
 /// Makes tenants real; clones share the bounds.
 #[derive(Clone)]
@@ -40,6 +42,7 @@ pub(crate) struct Provisioner {
     sets: Arc<Sets>,
     running: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    lease: Duration,
     tracker: TaskTracker,
     closing: CancellationToken,
 }
@@ -77,9 +80,15 @@ impl Provisioner {
             sets,
             running: Arc::new(Semaphore::new(at_once)),
             places: Arc::new(Semaphore::new(at_once + waiting)),
+            lease: config.lease(),
             tracker,
             closing,
         }
+    }
+
+    /// Returns how long an operation is its holder's without a word.
+    pub(super) fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// Takes a place in the queue.
@@ -115,11 +124,12 @@ impl Provisioner {
     /// Makes one attempt. After a failure the operation is given back, or given
     /// up where there were enough attempts.
     async fn attempt(&self, work: Work) -> Result<Provisioned, Error> {
-        let turn = tokio::select! {
-            turn = self.running.acquire() => turn.map_err(|_| Error::ShuttingDown)?,
-            () = self.closing.cancelled() => return Err(Error::ShuttingDown),
+        let turn = self.turn(&work.operation).await?;
+        let result = tokio::select! {
+            biased;
+            result = self.provision(&work) => result,
+            never = self.keep_lease(&work.operation) => match never {},
         };
-        let result = self.provision(&work).await;
         drop(turn);
         let Err(error) = &result else {
             return result;
@@ -130,7 +140,7 @@ impl Provisioner {
             attempt = work.operation.attempt,
             "a tenant could not be made"
         );
-        if let Err(error) = self.give_back(&work.operation, error.reason()).await {
+        if let Err(error) = self.give_back(&work.operation, error).await {
             // The lease runs out by itself.
             tracing::warn!(
                 tenant.id = %work.operation.tenant,
@@ -139,6 +149,59 @@ impl Provisioner {
             );
         }
         result
+    }
+
+    /// Waits for the turn of an operation, and keeps its lease meanwhile. It begins
+    /// anew with the turn.
+    ///
+    /// # Errors
+    /// [`Error::Raced`] if another has taken the operation up.
+    async fn turn(&self, operation: &Operation) -> Result<SemaphorePermit<'_>, Error> {
+        let mut turn = pin!(self.running.acquire());
+        loop {
+            let turn = tokio::select! {
+                turn = &mut turn => Some(turn.map_err(|_| Error::ShuttingDown)?),
+                () = self.closing.cancelled() => return Err(Error::ShuttingDown),
+                () = tokio::time::sleep(self.lease / RENEWALS) => None,
+            };
+            if !self.renew(operation).await {
+                tracing::warn!(
+                    tenant.id = %operation.tenant,
+                    attempt = operation.attempt,
+                    "a tenant waited so long that another makes it"
+                );
+                return Err(Error::Raced);
+            }
+            if let Some(turn) = turn {
+                return Ok(turn);
+            }
+        }
+    }
+
+    /// Renews a lease while the work lasts. One that is lost is let go: the row's
+    /// lock makes whoever took it up wait for this attempt's end.
+    async fn keep_lease(&self, operation: &Operation) -> Infallible {
+        loop {
+            tokio::time::sleep(self.lease / RENEWALS).await;
+            self.renew(operation).await;
+        }
+    }
+
+    /// Renews a lease; false if it is known to be lost.
+    async fn renew(&self, operation: &Operation) -> bool {
+        let work = async {
+            let tx = self.db.begin(None).await?;
+            let renewed = operations::renew(&tx, operation, self.lease).await;
+            tx.finish(renewed).await
+        };
+        work.await.unwrap_or_else(|error: Error| {
+            tracing::warn!(
+                tenant.id = %operation.tenant,
+                error = &error as &dyn std::error::Error,
+                "a lease could not be renewed"
+            );
+            true
+        })
     }
 
     async fn provision(&self, work: &Work) -> Result<Provisioned, Error> {
@@ -151,15 +214,17 @@ impl Provisioner {
     pub(super) async fn give_back(
         &self,
         operation: &Operation,
-        reason: &'static str,
+        error: &Error,
     ) -> Result<(), Error> {
         let tx = self.db.begin(None).await?;
         let work = async {
             if operation.attempt < operations::MAX_ATTEMPTS {
-                return operations::postpone(&tx, operation, reason).await;
+                return operations::postpone(&tx, operation, &error.trace()).await;
             }
-            operations::finish(&tx, operation.id, Some(reason)).await?;
-            give_up(&tx, operation.tenant, reason).await
+            if operations::fail(&tx, operation, &error.trace()).await? {
+                give_up(&tx, operation.tenant, error.reason()).await?;
+            }
+            Ok(())
         };
         let result = work.await;
         tx.finish(result).await
@@ -176,7 +241,7 @@ async fn provision_in(tx: &PublicTx, sets: &Sets, work: &Work) -> Result<Provisi
     let seen = store::lock(tx, operation.tenant).await?;
     if seen.state == State::Active {
         // Somebody else was faster; what is left is to say so.
-        operations::finish(tx, operation.id, None).await?;
+        operations::finish(tx, operation.id).await?;
         return Ok(Provisioned {
             tenant: seen,
             token: None,
@@ -200,7 +265,7 @@ async fn provision_in(tx: &PublicTx, sets: &Sets, work: &Work) -> Result<Provisi
     } else {
         None
     };
-    operations::finish(tx, operation.id, None).await?;
+    operations::finish(tx, operation.id).await?;
     let event = Event {
         action: "tenants.create",
         resource: tenant.id.resource_name(),

@@ -59,12 +59,14 @@ impl Reconciler {
                 return Ok(());
             };
             let tx = self.db.begin(None).await?;
-            let claimed = operations::claim(&tx).await;
+            let claimed = operations::claim(&tx, self.provisioner.lease()).await;
             let Some(operation) = tx.finish(claimed).await? else {
                 return Ok(());
             };
             if operation.attempt > operations::MAX_ATTEMPTS {
-                self.provisioner.give_back(&operation, "INTERNAL").await?;
+                // The process of the last one died with it.
+                let error = Error::Fault("the last attempt did not end");
+                self.provisioner.give_back(&operation, &error).await?;
                 continue;
             }
             let work = Work {

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
+use resido_control_plane::Config;
 use resido_e2e::{scratch, wait};
 use resido_migrations::Sets;
 use resido_proto::{
@@ -178,6 +179,79 @@ async fn of_several_processes_one_takes_unfinished_work_up() {
     let attempts = "select attempt::int8 from operations";
     assert_eq!(base.count(attempts).await, 2);
     assert_eq!(base.count("select count(*) from outbox").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_waits_and_work_that_lasts_keep_their_lease() {
+    let base = Base::new().await;
+    let config = Config {
+        max_provisioning: 1,
+        lease_seconds: 2,
+        reconcile_seconds: 1,
+        ..Config::default()
+    };
+    let plane = base.plane_of(config, files("select pg_sleep(3);"));
+    let (first, second) = tokio::join!(plane.ask("acme", ""), plane.ask("globex", ""));
+    for created in [first, second] {
+        let created = created.unwrap().into_inner();
+        assert_eq!(created.tenant.unwrap().state(), State::Active);
+        assert_eq!(created.activation_token.len(), 43);
+    }
+    let attempts = "select max(attempt)::int8 from operations";
+    assert_eq!(base.count(attempts).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_another_took_up_meanwhile_is_left_to_it() {
+    let base = Base::new().await;
+    let config = Config {
+        max_provisioning: 1,
+        reconcile_seconds: 3600,
+        ..Config::default()
+    };
+    let plane = base.plane_of(config, files("select pg_sleep(3);"));
+    let first = tokio::spawn({
+        let (call, mut client) = (plane.creation("acme", ""), plane.tenants());
+        async move { client.create_tenant(call).await }
+    });
+    let running = "select count(*) from pg_stat_activity
+         where datname = current_database() and wait_event = 'PgSleep'";
+    assert!(wait::until(LIMIT, || async { base.count(running).await == 1 }).await);
+    let second = tokio::spawn({
+        let (call, mut client) = (plane.creation("globex", ""), plane.tenants());
+        async move { client.create_tenant(call).await }
+    });
+    let expire = "update operations o set lease_until = now() - interval '1 s'
+          from tenants t where t.id = o.tenant_id and t.slug = 'globex'";
+    assert!(wait::until(LIMIT, || async { base.sql(expire).await == 1 }).await);
+    let other = base.plane_with(broken());
+    let failed = "select count(*) from operations where attempt = 2 and error is not null";
+    assert!(wait::until(LIMIT, || async { base.count(failed).await == 1 }).await);
+    let first = first.await.unwrap().unwrap().into_inner();
+    assert_eq!(first.tenant.unwrap().state(), State::Active);
+    // Its turn came, and it was nobody's any more.
+    let second = second.await.unwrap().unwrap().into_inner();
+    assert_eq!(second.tenant.unwrap().state(), State::Provisioning);
+    assert_eq!(base.count(failed).await, 1);
+    other.stop().await;
+    plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_find_out_what_failed_and_clients_do_not() {
+    let base = Base::new().await;
+    let plane = base.plane_with(broken());
+    let created = plane.ask("acme", "").await.unwrap().into_inner();
+    let answer = format!("{created:?}");
+    let error: String = base
+        .admin
+        .query_one("select error from operations", &[])
+        .await
+        .unwrap()
+        .get(0);
+    // Where, and PostgreSQL's code of it: a text that is no uuid.
+    assert_eq!(error, "MIGRATION_FAILED version=2 sqlstate=22P02");
+    assert!(!answer.contains("MIGRATION_FAILED") && !answer.contains("22P02"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
