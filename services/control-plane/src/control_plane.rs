@@ -5,7 +5,7 @@ use std::sync::Arc;
 use resido_migrations::Sets;
 use resido_observability::Metrics;
 use resido_proto::{
-    identity::Role,
+    identity::{Mode, Role, TenantClaims},
     ids::{TenantId, UserId},
     tenancy::v1 as proto,
 };
@@ -27,6 +27,15 @@ use crate::{
 
 /// The person that the first start creates.
 pub const OPERATOR_EMAIL: &str = "operator@resido.local";
+
+/// The tenant that holds a slug.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Who is written to about the tenant.
+    pub contact_email: String,
+    /// The tenant and how it stands, as a context states it.
+    pub claims: TenantClaims,
+}
 
 /// The control plane; clones share everything.
 #[derive(Clone)]
@@ -134,6 +143,31 @@ impl ControlPlane {
             ..proto::Tenant::default()
         };
         self.tenants.seed(tenant).await
+    }
+
+    /// Returns the tenant that holds a slug at present; for seeding a
+    /// demonstration.
+    ///
+    /// # Errors
+    /// If it is no slug, or the database fails.
+    pub async fn holder(&self, slug: &str) -> Result<Option<Holder>, Error> {
+        let found = self.tenants.holder(slug).await?;
+        Ok(found.map(|tenant| Holder {
+            contact_email: tenant.contact_email,
+            claims: TenantClaims {
+                tid: tenant.id,
+                epoch: tenant.epoch,
+                plan: tenant.plan,
+                // This version has one database for all.
+                place: "main".to_owned(),
+                sv: tenant.schema_version,
+                mode: if tenant.read_only {
+                    Mode::ReadOnly
+                } else {
+                    Mode::ReadWrite
+                },
+            },
+        }))
     }
 
     /// Makes a person an active member of a tenant; changes nothing where it is a

@@ -23,5 +23,5 @@ mod users;
 mod watch;
 
 pub use config::{Config, NAME};
-pub use control_plane::{ControlPlane, OPERATOR_EMAIL};
+pub use control_plane::{ControlPlane, Holder, OPERATOR_EMAIL};
 pub use error::Error;

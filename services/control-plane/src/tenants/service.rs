@@ -129,6 +129,18 @@ impl Tenants {
         tx.finish(slugs).await
     }
 
+    /// Finds the tenant that holds a slug at present, outside any call.
+    pub(crate) async fn holder(&self, slug: &str) -> Result<Option<Tenant>, Error> {
+        let slug = model::slug("slug", slug).map_err(Error::Invalid)?;
+        let tx = self.db.begin(None).await?;
+        let found = store::by_slug(&tx, &slug).await;
+        match tx.finish(found).await {
+            Ok(tenant) => Ok(Some(tenant)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Changes a tenant's state and, in the same transaction, raises the fence of
     /// its schema: contexts signed before the change open nothing any more.
     async fn change(
