@@ -1,18 +1,26 @@
 //! The data directory: keys, passwords and the embedded database.
 //!
 //! Secrets are files that only their owner can read, made once and kept. A file
-//! appears whole or not at all.
+//! appears whole or not at all, and whoever comes second finds the first's.
 
 use std::{
     fmt, fs,
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The bootstrap operator's credentials.
+const OPERATOR: &str = "operator.json";
+/// How long a held folder is asked for again: whoever only looks whether it is
+/// held takes it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(200);
 
 /// The folder that `--data-dir` names.
 #[derive(Debug, Clone)]
@@ -21,7 +29,17 @@ pub(crate) struct DataDir(PathBuf);
 /// Keeps other processes from using the folder, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: fs::File,
+    file: fs::File,
+}
+
+impl Drop for Lock {
+    /// Closing the file would not do: a child that is just being started has a
+    /// copy of it until it runs its program.
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.file, FlockOperation::Unlock) {
+            tracing::warn!(%error, "the data directory could not be let go");
+        }
+    }
 }
 
 /// The bootstrap operator's credentials, as `operator.json` holds them.
@@ -55,6 +73,16 @@ impl DataDir {
         Ok(Self(path))
     }
 
+    /// Opens the folder if it is there; makes nothing.
+    pub(crate) fn find(path: &Path) -> Result<Option<Self>> {
+        match path.canonicalize() {
+            Ok(path) => Ok(Some(Self(path))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error)
+                .with_context(|| format!("cannot open the data directory {}", path.display())),
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
@@ -70,10 +98,8 @@ impl DataDir {
             .mode(0o600)
             .open(&path)
             .with_context(|| format!("cannot open {}", path.display()))?;
-        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            if error != rustix::io::Errno::WOULDBLOCK {
-                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
-            }
+        let taken = take(&file).with_context(|| format!("cannot lock {}", path.display()))?;
+        if !taken {
             let mut owner = String::new();
             file.read_to_string(&mut owner)?;
             bail!(
@@ -82,17 +108,30 @@ impl DataDir {
                 owner.trim()
             );
         }
-        file.set_len(0)?;
-        file.write_all(std::process::id().to_string().as_bytes())?;
-        Ok(Lock { _file: file })
+        let mut lock = Lock { file };
+        lock.file.set_len(0)?;
+        lock.file
+            .write_all(std::process::id().to_string().as_bytes())?;
+        Ok(lock)
     }
 
     /// Whether another process, or this one, holds the folder.
     pub(crate) fn is_locked(&self) -> bool {
-        fs::File::open(self.0.join("lock")).is_ok_and(|file| {
-            flock(&file, FlockOperation::NonBlockingLockShared)
-                == Err(rustix::io::Errno::WOULDBLOCK)
-        })
+        let Ok(file) = fs::File::open(self.0.join("lock")) else {
+            return false;
+        };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => {
+                drop(Lock { file });
+                false
+            }
+            Err(error) => error == rustix::io::Errno::WOULDBLOCK,
+        }
+    }
+
+    /// Returns the secret in a file, if there is one.
+    pub(crate) fn kept(&self, name: &str) -> Result<Option<String>> {
+        read(&self.0.join(name))
     }
 
     /// Returns the secret in a file, made by `make` when there is none yet.
@@ -106,14 +145,16 @@ impl DataDir {
             return Ok(secret);
         }
         let secret = make()?;
-        write_secret(&path, &secret)?;
-        Ok(secret)
+        if publish(&path, &secret).with_context(|| format!("cannot write {}", path.display()))? {
+            return Ok(secret);
+        }
+        read(&path)?.with_context(|| format!("{} came and went", path.display()))
     }
 
     /// Returns the operator's credentials, made for `email` when there are none
     /// yet.
     pub(crate) fn operator(&self, email: &str) -> Result<Operator> {
-        let json = self.secret("operator.json", || {
+        let json = self.secret(OPERATOR, || {
             let operator = Operator {
                 email: email.to_owned(),
                 password: random_secret()?,
@@ -126,7 +167,7 @@ impl DataDir {
 
     /// Returns where the operator's credentials are.
     pub(crate) fn operator_file(&self) -> PathBuf {
-        self.0.join("operator.json")
+        self.0.join(OPERATOR)
     }
 }
 
@@ -158,20 +199,42 @@ fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-fn write_secret(path: &Path, secret: &str) -> Result<()> {
-    let part = path.with_extension("part");
+/// Takes a lock that nobody else has; asks again for a little while.
+fn take(file: &fs::File) -> rustix::io::Result<bool> {
+    let started = Instant::now();
+    loop {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) if started.elapsed() < LOCK_PATIENCE => {
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Makes a file whole, unless there is one: then returns false and leaves it.
+fn publish(path: &Path, secret: &str) -> io::Result<bool> {
+    let part = path.with_added_extension(format!("{}.part", Uuid::now_v7()));
     let write = || -> io::Result<()> {
         let mut file = fs::OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&part)?;
         file.write_all(secret.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&part, path)
+        file.sync_all()
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    // Unlike a rename, a link never replaces what another process has made.
+    let made = match write().and_then(|()| fs::hard_link(&part, path)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    };
+    // It is not there if it could not be made.
+    fs::remove_file(&part).ok();
+    made
 }
 
 #[cfg(test)]
@@ -198,6 +261,27 @@ mod tests {
     }
 
     #[test]
+    fn who_starts_at_the_same_time_gets_the_same_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(folder.path()).unwrap();
+        for round in 0..20 {
+            let name = format!("key{round}");
+            let start = std::sync::Barrier::new(4);
+            let make = || {
+                start.wait();
+                dir.secret(&name, random_secret).unwrap()
+            };
+            let got = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+                let got = threads.into_iter().map(|thread| thread.join().unwrap());
+                got.collect::<std::collections::BTreeSet<_>>()
+            });
+            assert_eq!(got.len(), 1, "{got:?}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 20, "no parts");
+    }
+
+    #[test]
     fn a_damaged_operator_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let dir = DataDir::open(folder.path()).unwrap();
@@ -220,5 +304,44 @@ mod tests {
         drop(lock);
         assert!(!dir.is_locked());
         dir.lock().unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_let_go_even_while_a_child_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(folder.path()).unwrap();
+        let lock = dir.lock().unwrap();
+        // What a child has between its fork and its program.
+        let copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        dir.lock().unwrap();
+        drop(copy);
+    }
+
+    #[test]
+    fn who_looks_does_not_keep_others_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(folder.path()).unwrap();
+        drop(dir.lock().unwrap());
+        let looker = fs::File::open(dir.path().join("lock")).unwrap();
+        flock(&looker, FlockOperation::LockShared).unwrap();
+        std::thread::scope(|scope| {
+            let taken = scope.spawn(|| dir.lock().map(drop));
+            std::thread::park_timeout(Duration::from_millis(20));
+            flock(&looker, FlockOperation::Unlock).unwrap();
+            taken.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn looking_for_a_folder_makes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let absent = folder.path().join("absent");
+        assert!(DataDir::find(&absent).unwrap().is_none());
+        assert!(!absent.exists());
+        let dir = DataDir::find(folder.path()).unwrap().unwrap();
+        assert_eq!(dir.kept("key").unwrap(), None);
+        let made = dir.secret("key", random_secret).unwrap();
+        assert_eq!(dir.kept("key").unwrap(), Some(made));
     }
 }
