@@ -45,7 +45,7 @@ pub(super) fn read(text: &str) -> Result<Settings, Vec<Fault>> {
     };
     if let Some(settings) = &settings {
         faults.extend(settings.faults().into_iter().map(|fault| {
-            let path = fault.split(' ').next().unwrap_or_default();
+            let path = fault.split([' ', ':']).next().unwrap_or_default();
             Fault {
                 line: line_of(text, path),
                 text: fault,

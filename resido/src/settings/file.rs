@@ -89,17 +89,110 @@ mod tests {
         );
     }
 
+    const MANUAL: &str = include_str!("../../../config.default.toml");
+
+    /// Returns the manual as if all that it shows were set.
+    fn all_set() -> String {
+        let is_setting = |line: &str| {
+            let word = line.trim_start_matches(['[', '{', ' ']);
+            let name = word.split([' ', '.', ']']).next().unwrap_or_default();
+            let is_name = !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+            line.starts_with('[') || line == "]" || is_name && word.contains(" = ")
+        };
+        let lines = MANUAL.lines().map(|line| {
+            let bare = line.trim_start_matches(['#', ' ']);
+            if is_setting(bare) { bare } else { "" }
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Returns the names that the parser knows where `text` has an unknown one.
+    fn known(text: &str) -> Vec<String> {
+        let faults = faults::read(text).unwrap_err();
+        let fault = faults.iter().find(|fault| fault.text.contains("`zzz`"));
+        let names = fault.unwrap().text.split('`').skip(3).step_by(2);
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_manual_names_every_setting() {
+        let manual: toml::Table = toml::from_str(&all_set()).unwrap();
+        let upstream = "[[gateway.upstreams]]\nname = \"a\"\nendpoints = []\n";
+        let sections = [
+            ("", "zzz = 1".to_owned()),
+            ("gateway", "[gateway]\nzzz = 1".to_owned()),
+            ("gateway.limits", "[gateway.limits]\nzzz = 1".to_owned()),
+            ("gateway.upstreams", format!("{upstream}zzz = 1")),
+            (
+                "gateway.upstreams.json",
+                format!("{upstream}json = {{ zzz = 1 }}"),
+            ),
+            (
+                "gateway.upstreams.methods",
+                format!("{upstream}[[gateway.upstreams.methods]]\nzzz = 1"),
+            ),
+            (
+                "gateway.upstreams.http_rules",
+                format!("{upstream}[[gateway.upstreams.http_rules]]\nzzz = 1"),
+            ),
+            ("control_plane", "[control_plane]\nzzz = 1".to_owned()),
+            ("database", "[database]\nzzz = 1".to_owned()),
+            ("observability", "[observability]\nzzz = 1".to_owned()),
+            ("migrations", "[migrations]\nzzz = 1".to_owned()),
+        ];
+        for (section, text) in sections {
+            let names = known(&text);
+            assert!(names.len() > 3, "[{section}] has {names:?}");
+            for name in names {
+                assert!(
+                    has(&manual, section, &name),
+                    "the manual lacks {name} of [{section}]"
+                );
+            }
+        }
+    }
+
+    /// Whether any table of the manual at a path has the name, or any below it:
+    /// further bindings of a rule are rules.
+    fn has(manual: &toml::Table, section: &str, name: &str) -> bool {
+        fn within(value: &toml::Value, name: &str) -> bool {
+            match value {
+                toml::Value::Table(table) => table.contains_key(name),
+                toml::Value::Array(items) => items.iter().any(|item| {
+                    let further = item.get("additional_bindings");
+                    within(item, name) || further.is_some_and(|rules| within(rules, name))
+                }),
+                _ => false,
+            }
+        }
+        let mut at = toml::Value::Table(manual.clone());
+        for part in section.split('.').filter(|part| !part.is_empty()) {
+            let first = match &at {
+                toml::Value::Array(items) => items[0].clone(),
+                other => other.clone(),
+            };
+            match first.get(part) {
+                Some(next) => at = next.clone(),
+                None => return false,
+            }
+        }
+        within(&at, name)
+    }
+
     #[test]
     fn the_manuals_example_of_a_service_is_read() {
-        let manual = include_str!("../../../config.default.toml");
-        let start = manual.find("# [[gateway.upstreams]]").unwrap();
-        let example = &manual[start..manual.find("[control_plane]").unwrap()];
+        let start = MANUAL.find("# [[gateway.upstreams]]").unwrap();
+        let example = &MANUAL[start..MANUAL.find("[control_plane]").unwrap()];
         let lines = example
             .lines()
             .map(|line| line.strip_prefix("# ").unwrap_or_default());
         let example = lines.collect::<Vec<_>>().join("\n");
         let settings = faults::read(&example).unwrap();
         let upstream = &settings.gateway.upstreams[0];
-        assert_eq!((upstream.methods.len(), upstream.http_rules.len()), (1, 1));
+        assert_eq!((upstream.methods.len(), upstream.http_rules.len()), (1, 2));
+        assert_eq!(upstream.http_rules[1].additional_bindings.len(), 4);
     }
 }

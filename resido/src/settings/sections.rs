@@ -35,7 +35,8 @@ impl Settings {
                 .map(|fault| format!("{section}.{fault}"))
                 .collect::<Vec<_>>()
         };
-        let mut faults = under("control_plane", self.control_plane.faults());
+        let mut faults = under("gateway", self.gateway.faults());
+        faults.extend(under("control_plane", self.control_plane.faults()));
         faults.extend(under("database", self.database.faults()));
         faults.extend(under("migrations", self.migrations.faults()));
         if !(0.0..=1.0).contains(&self.observability.sample_ratio) {
