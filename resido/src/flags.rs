@@ -26,6 +26,9 @@ impl Settings {
             observability.log.clone_from(filter);
         }
         // The name that every OpenTelemetry SDK reads.
+        if environment::variable("NO_COLOR").is_some() {
+            observability.colours = false;
+        }
         if let Some(endpoint) = environment::variable("OTEL_EXPORTER_OTLP_ENDPOINT") {
             observability.otlp_endpoint = Some(endpoint);
         }
@@ -45,6 +48,7 @@ impl Settings {
             section.tenant_milliseconds = u64::try_from(timeout.as_millis())?;
         }
         section.log |= flags.tenant_log;
+        section.tenant.clone_from(&flags.tenant);
         let faults = self.faults();
         if !faults.is_empty() {
             bail!("the settings are wrong:\n{}", faults.join("\n"));
@@ -82,12 +86,14 @@ mod tests {
             run_migrations: Some(RunMigrations::Off),
             tenant_timeout: Some(Duration::from_millis(500)),
             dir: Some("sql".into()),
+            tenant: Some("acme".parse().unwrap()),
             ..flags()
         };
         let laid = file.with_migrations(&said).unwrap().migrations;
         assert_eq!((laid.run, laid.concurrency), (RunMigrations::Off, Some(3)));
         assert_eq!(laid.tenant_milliseconds, 500);
         assert!(laid.dir.unwrap().is_absolute());
+        assert_eq!(laid.tenant, said.tenant);
     }
 
     #[test]

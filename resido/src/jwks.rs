@@ -10,6 +10,7 @@ use hyper_util::{
 };
 use jsonwebtoken::jwk::JwkSet;
 use resido_tenancy::context::Verifier;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Time between looks for new keys, once there are some.
@@ -56,8 +57,13 @@ impl Source {
     }
 
     /// Gives a verifier the keys, and new ones when there are new ones, until
-    /// the end. Until the first are there it trusts nothing.
-    pub(crate) async fn follow(self, verifier: Arc<Verifier>, end: CancellationToken) {
+    /// the end. Until the first are there it trusts nothing, and is not `ready`.
+    pub(crate) async fn follow(
+        self,
+        verifier: Arc<Verifier>,
+        ready: watch::Sender<bool>,
+        end: CancellationToken,
+    ) {
         let mut known = JwkSet { keys: Vec::new() };
         loop {
             match tokio::time::timeout(LIMIT, self.read()).await {
@@ -65,6 +71,7 @@ impl Source {
                     verifier.set_keys(&keys);
                     tracing::info!(keys = keys.keys.len(), "the gateway's keys were read");
                     known = keys;
+                    ready.send_replace(true);
                 }
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => {

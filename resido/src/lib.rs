@@ -4,21 +4,23 @@
 //! print nothing and keep no state of the process. [`start`] runs all of it in
 //! one process; [`run`] is the command line.
 
+mod admin;
 mod cli;
 mod commands;
 mod data_dir;
 mod demo;
+mod ending;
 mod environment;
 mod flags;
 mod jwks;
 mod logins;
 mod migrating;
+mod operator;
 pub mod postgres;
 mod progress;
 mod run;
 mod serving;
 pub mod settings;
-mod signals;
 mod terminal;
 mod up;
 mod wiring;

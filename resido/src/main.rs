@@ -13,5 +13,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    Ok(runtime.block_on(resido::run(cli)))
+    let code = runtime.block_on(resido::run(cli));
+    // Everything has ended in order; what still computes has nobody to tell.
+    runtime.shutdown_background();
+    Ok(code)
 }

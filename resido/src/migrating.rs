@@ -4,7 +4,11 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use resido_migrations::{Options, Report, Sets, migrate_public, migrate_tenants, status};
-use resido_tenancy::db::PublicDatabase;
+use resido_proto::ids::TenantId;
+use resido_tenancy::{
+    db::{PublicDatabase, params},
+    tenant::Selector,
+};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -15,6 +19,13 @@ use crate::{
 /// How long a start waits for the tenants' migrations; a large fleet goes on in
 /// the background.
 const START_WAIT: Duration = Duration::from_secs(10);
+
+/// A slug may be that of one living tenant, and of any number of dead ones.
+const FIND: &str = "
+    select id, state from tenants
+     where (id = $1 or slug = $2) and state not in ('failed', 'purged')";
+/// States of tenants that have a schema in use.
+const MIGRATED: [&str; 3] = ["active", "suspended", "maintenance"];
 
 /// Returns the migration files: of a folder, or the built-in ones.
 pub(crate) fn sets(settings: &Settings) -> Result<Arc<Sets>> {
@@ -57,10 +68,11 @@ pub(crate) async fn at_start(
     if policy == RunMigrations::Public {
         return Ok(None);
     }
+    let options = options(db, settings).await?;
     let mut work = tokio::spawn(tenants(
         db.clone(),
         Arc::clone(sets),
-        settings.migrations.options(),
+        options,
         progress.clone(),
     ));
     match tokio::time::timeout(START_WAIT, &mut work).await {
@@ -72,6 +84,40 @@ pub(crate) async fn at_start(
             Ok(Some(work))
         }
     }
+}
+
+/// Returns how tenants are migrated, with the one that alone shall be.
+///
+/// # Errors
+/// If there is no such tenant, or it has no schema to migrate.
+pub(crate) async fn options(db: &PublicDatabase, settings: &Settings) -> Result<Options> {
+    let only = match &settings.migrations.tenant {
+        Some(selector) => Some(find(db, selector).await?),
+        None => None,
+    };
+    Ok(Options {
+        only,
+        ..settings.migrations.options()
+    })
+}
+
+async fn find(db: &PublicDatabase, selector: &Selector) -> Result<TenantId> {
+    let (id, slug) = match selector {
+        Selector::Id(id) => (Some(id.as_uuid()), None),
+        Selector::Slug(slug) => (None, Some(slug.as_str())),
+    };
+    let name = || id.map_or_else(|| slug.unwrap_or_default().to_owned(), |id| id.to_string());
+    let tx = db.begin(None).await?;
+    let found = tx.query_opt(FIND, params![id, slug]).await;
+    let row = tx
+        .finish(found)
+        .await?
+        .with_context(|| format!("there is no tenant `{}` to migrate", name()))?;
+    let state: String = row.try_get("state")?;
+    if !MIGRATED.contains(&state.as_str()) {
+        bail!("tenant `{}` is {state} and cannot be migrated", name());
+    }
+    Ok(TenantId::from_uuid(row.try_get("id")?))
 }
 
 async fn tenants(db: PublicDatabase, sets: Arc<Sets>, options: Options, progress: Progress) {

@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 
 use crate::{
     cli::{Cli, Command},
-    commands,
+    commands, environment,
     settings::Settings,
     terminal,
 };
@@ -43,6 +43,9 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
     }
     let settings = Settings::of(global)?;
     let logging = resido_observability::setup::install(&settings.observability)?;
+    if environment::variable("JWT_SECRET").is_some() {
+        tracing::warn!("JWT_SECRET is set and not used: this version signs with keys of its own");
+    }
     let code = match cli.command {
         Command::Up(up) => commands::up(*up, settings, format)
             .await

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use secrecy::SecretString;
 
 /// Where the database is.
 #[derive(Debug, Clone, Args)]
@@ -17,9 +18,13 @@ pub(crate) struct Database {
     pub(crate) data_dir: PathBuf,
     /// Administrator's URL of a PostgreSQL to use instead of the embedded one
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub(crate) database_url: Option<String>,
-    /// Folder with the PostgreSQL programs to run
-    #[arg(long, env = "RESIDO_PG_BIN", value_name = "DIR")]
+    pub(crate) database_url: Option<SecretString>,
+    // Not by `env`: the search for the programs reads the variable, for tests too.
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "Folder with the PostgreSQL programs to run [env: RESIDO_PG_BIN=]"
+    )]
     pub(crate) pg_bin: Option<PathBuf>,
 }
 

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand, ValueEnum};
 use resido_tenancy::tenant::Selector;
+use secrecy::SecretString;
 
 use super::{Database, time};
 use crate::settings::RunMigrations;
@@ -26,8 +27,8 @@ pub(crate) struct Migrations {
     /// Log each tenant that is migrated
     #[arg(long, env = "TENANT_MIGRATE_LOG", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) tenant_log: bool,
-    /// Migrate this tenant alone
-    #[arg(long, env = "TENANT_MIGRATE_TENANT_ID", value_name = "ID")]
+    /// Migrate this tenant alone, by its id or slug
+    #[arg(long, env = "TENANT_MIGRATE_TENANT_ID", value_name = "TENANT")]
     pub(crate) tenant: Option<Selector>,
 }
 
@@ -76,7 +77,7 @@ pub(crate) struct MigrateTarget {
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub(crate) control_database_url: Option<String>,
+    pub(crate) control_database_url: Option<SecretString>,
     #[command(flatten)]
     pub(crate) migrations: Migrations,
 }

@@ -14,4 +14,4 @@ pub(crate) use database::{Database, Db};
 pub(crate) use migrate::{Migrate, MigrateTarget, Migrations, SetName};
 pub use root::Cli;
 pub(crate) use root::{Command, Described, Format, Global, LogFormat};
-pub(crate) use serve::{ControlPlane, Gateway, Housing, Up};
+pub(crate) use serve::{ControlPlane, Gateway, Housing, Service, Up};

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::{ControlPlane, Db, Gateway, Housing, Migrate, Up};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 the command line is wrong.
+Exit codes: 0 done, 1 failed, 2 the command line is wrong, 130 told to end twice.
 Of `migrate up`: 0 all current, 1 some tenants failed, 2 refused, 3 another process migrates.
 
 Settings: flags win over the environment, that over resido.toml, that over the defaults.
@@ -132,6 +132,33 @@ mod tests {
         let up = up(&[]);
         assert!(up.listen.is_none() && !up.demo && up.migrations.run_migrations.is_none());
         assert_eq!(up.database.data_dir, PathBuf::from(".resido"));
+    }
+
+    #[test]
+    fn no_password_of_a_url_can_be_logged() {
+        let url = "postgresql://u:hunter2@h/d";
+        let control = ["--control-database-url", url];
+        let app = ["--app-database-url", url];
+        let jwks = ["--context-jwks", "keys.json"];
+        for line in [
+            [&["up", "--database-url", url][..], &control, &app].concat(),
+            [&["migrate", "up", "--database-url", url][..], &control].concat(),
+            vec!["db", "url", "--database-url", url],
+            [&["control-plane"][..], &control, &jwks].concat(),
+            [&["housing"][..], &app, &jwks].concat(),
+        ] {
+            let cli = Cli::try_parse_from(["resido"].iter().chain(&line)).unwrap();
+            let shown = format!("{cli:?}");
+            assert!(!shown.contains("hunter2"), "{line:?}: {shown}");
+        }
+    }
+
+    #[test]
+    fn one_login_of_two_is_refused() {
+        for flag in ["--control-database-url", "--app-database-url"] {
+            let line = ["resido", "up", flag, "postgresql://u:p@h/d"];
+            assert!(Cli::try_parse_from(line).is_err(), "{flag}");
+        }
     }
 
     #[test]

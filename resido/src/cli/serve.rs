@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
+use secrecy::SecretString;
 
 use super::{Database, Migrations};
 
@@ -17,6 +18,24 @@ pub(crate) struct Up {
     pub(crate) admin_listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(crate) database: Database,
+    /// Database URL of the control plane's login, where it exists already
+    #[arg(
+        long,
+        env = "RESIDO_CONTROL_DATABASE_URL",
+        hide_env_values = true,
+        requires = "app_database_url",
+        value_name = "URL"
+    )]
+    pub(crate) control_database_url: Option<SecretString>,
+    /// Database URL of the services' login, where it exists already
+    #[arg(
+        long,
+        env = "RESIDO_APP_DATABASE_URL",
+        hide_env_values = true,
+        requires = "control_database_url",
+        value_name = "URL"
+    )]
+    pub(crate) app_database_url: Option<SecretString>,
     /// Create two demo tenants with people and properties
     #[arg(long)]
     pub(crate) demo: bool,
@@ -65,6 +84,9 @@ pub(crate) struct Service {
     /// 127.0.0.1:50052 for housing]
     #[arg(long, env = "RESIDO_SERVICE_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Address of an admin port with /metrics, /healthz and /readyz [default: none]
+    #[arg(long, env = "RESIDO_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub(crate) admin_listen: Option<SocketAddr>,
     /// Public keys of the gateway: a file, or the URL of its admin port's
     /// `/context-jwks.json`
     #[arg(long, env = "RESIDO_CONTEXT_JWKS", value_name = "FILE|URL")]
@@ -83,7 +105,7 @@ pub(crate) struct ControlPlane {
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub(crate) control_database_url: String,
+    pub(crate) control_database_url: SecretString,
     /// Where the key of access tokens and the operator's password are kept
     #[arg(
         long,
@@ -108,5 +130,5 @@ pub(crate) struct Housing {
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub(crate) app_database_url: String,
+    pub(crate) app_database_url: SecretString,
 }

@@ -7,25 +7,28 @@ use serde_json::json;
 use crate::{
     cli::{Db, Format},
     data_dir::DataDir,
-    logins, terminal,
+    logins,
+    postgres::{self, NO_DATABASE},
+    terminal,
 };
 
 pub(crate) async fn db(command: &Db, format: Format) -> Result<()> {
     match command {
         Db::Url(flags) => {
             if let Some(url) = &flags.database_url {
-                let dir = DataDir::open(&flags.data_dir)?;
-                let url = logins::prepare(&dir, url).await?.control;
+                let dir = DataDir::find(&flags.data_dir)?;
+                let url = logins::find(dir.as_ref(), url.expose_secret())
+                    .await?
+                    .control;
                 print("url", url.expose_secret(), format);
                 return Ok(());
             }
-            let none = "there is no database yet; `resido up` makes it";
             // Looking must not make a data directory.
-            if !flags.data_dir.join("postgres").exists() {
-                bail!(none);
+            let dir = DataDir::find(&flags.data_dir)?.context(NO_DATABASE)?;
+            if !postgres::exists(dir.path()) {
+                bail!(NO_DATABASE);
             }
-            let dir = DataDir::open(&flags.data_dir)?;
-            let url = logins::embedded_url(&dir)?.context(none)?;
+            let url = logins::embedded_url(&dir)?.context(NO_DATABASE)?;
             if !dir.is_locked() {
                 terminal::note("the database is stopped; it runs while `resido up` does");
             }
@@ -33,9 +36,9 @@ pub(crate) async fn db(command: &Db, format: Format) -> Result<()> {
         }
         Db::Init(flags) => {
             let dir = DataDir::open(&flags.data_dir)?;
-            let url = flags.database_url.as_deref();
+            let url = flags.database_url.as_ref();
             let url = url.context("--database-url must name the database and its administrator")?;
-            let urls = logins::prepare(&dir, url).await?;
+            let urls = logins::set(&dir, url.expose_secret()).await?;
             let (control, app) = (urls.control.expose_secret(), urls.app.expose_secret());
             match format {
                 Format::Json => {

@@ -3,17 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use resido_migrations::{Error, Options, Report, Sets, Status, migrate_public, migrate_tenants};
-use resido_proto::ids::TenantId;
-use resido_tenancy::{
-    db::{PublicDatabase, params},
-    tenant::Selector,
-};
+use resido_migrations::{Error, Report, Sets, Status, migrate_public, migrate_tenants};
+use resido_tenancy::db::PublicDatabase;
 use serde_json::json;
 
-use super::target::Target;
+use super::target::{Purpose, Target};
 use crate::{
-    cli::{Format, Migrate, MigrateTarget, SetName},
+    cli::{Format, Migrate, SetName},
     migrating,
     settings::Settings,
     terminal,
@@ -23,14 +19,13 @@ use crate::{
 const FAILED: u8 = 1;
 const REFUSED: u8 = 2;
 const LOCKED: u8 = 3;
-const TENANT_BY_SLUG: &str = "select id from tenants where slug = $1";
 
 pub(crate) async fn migrate(
     command: &Migrate,
     settings: Settings,
     format: Format,
 ) -> Result<ExitCode> {
-    let (flags, is_up) = match command {
+    let (flags, purpose) = match command {
         Migrate::New { set, name, dir } => {
             let set = match set {
                 SetName::Public => resido_migrations::SetName::Public,
@@ -40,16 +35,15 @@ pub(crate) async fn migrate(
             terminal::line(&path.display().to_string());
             return Ok(ExitCode::SUCCESS);
         }
-        Migrate::Status(flags) => (flags, false),
-        Migrate::Up(flags) => (flags, true),
+        Migrate::Status(flags) => (flags, Purpose::Look),
+        Migrate::Up(flags) => (flags, Purpose::Change),
     };
     let settings = settings.with_migrations(&flags.migrations)?;
     let sets = migrating::sets(&settings)?;
-    let target = Target::open(flags, &settings).await?;
-    let done = if is_up {
-        up(&target.db, &sets, flags, &settings, format).await
-    } else {
-        status(&target.db, &sets, format).await
+    let target = Target::open(flags, &settings, purpose).await?;
+    let done = match purpose {
+        Purpose::Look => status(&target.db, &sets, format).await,
+        Purpose::Change => up(&target.db, &sets, &settings, format).await,
     };
     target.close().await?;
     done
@@ -99,7 +93,6 @@ fn describe(status: &Status) -> Vec<String> {
 async fn up(
     db: &PublicDatabase,
     sets: &Sets,
-    flags: &MigrateTarget,
     settings: &Settings,
     format: Format,
 ) -> Result<ExitCode> {
@@ -107,14 +100,7 @@ async fn up(
         Ok(applied) => applied,
         Err(error) => return refused(error),
     };
-    let only = match &flags.migrations.tenant {
-        Some(selector) => Some(find(db, selector).await?),
-        None => None,
-    };
-    let options = Options {
-        only,
-        ..settings.migrations.options()
-    };
+    let options = migrating::options(db, settings).await?;
     let report = migrate_tenants(db, sets, &options).await?;
     match format {
         Format::Json => terminal::line(
@@ -150,20 +136,6 @@ fn refused(error: Error) -> Result<ExitCode> {
     };
     terminal::failure(&error.into());
     Ok(ExitCode::from(code))
-}
-
-async fn find(db: &PublicDatabase, selector: &Selector) -> Result<TenantId> {
-    let slug = match selector {
-        Selector::Id(id) => return Ok(*id),
-        Selector::Slug(slug) => slug.to_string(),
-    };
-    let tx = db.begin(None).await?;
-    let found = tx.query_opt(TENANT_BY_SLUG, params![slug]).await;
-    let row = tx
-        .finish(found)
-        .await?
-        .with_context(|| format!("there is no tenant `{slug}`"))?;
-    Ok(TenantId::from_uuid(row.try_get("id")?))
 }
 
 #[cfg(test)]

@@ -7,35 +7,36 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use resido_control_plane::{ControlPlane, OPERATOR_EMAIL};
+use resido_control_plane::ControlPlane;
 use resido_gateway::Gateway;
 use resido_observability::Metrics;
 use resido_tenancy::{
     context::{Signer, Verifier},
     db::{PublicDatabase, TenantDatabase},
     keys::SigningKey,
-    server::ContextLayer,
 };
 use secrecy::SecretString;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 
 use crate::{
+    admin::Pages,
     cli,
     data_dir::{DataDir, secret_file},
+    ending::{self, Tasks, together},
     jwks::Source,
-    migrating,
+    migrating, operator,
     progress::Progress,
-    serving::serve,
+    serving::{Door, serve},
     settings::Settings,
-    signals::Signals,
     terminal,
     wiring::{self, CONTROL_PLANE, HOUSING, Part, TOKEN_KEY},
 };
 
 /// Runs the gateway until a signal.
 pub(crate) async fn gateway(flags: &cli::Gateway, mut settings: Settings) -> Result<ExitCode> {
-    let end = end_on_signal()?;
+    let end = ending::on_signal()?;
     let config = &mut settings.gateway;
     config.listen = flags.listen.unwrap_or(config.listen);
     config.admin_listen = flags.admin_listen.unwrap_or(config.admin_listen);
@@ -49,8 +50,10 @@ pub(crate) async fn gateway(flags: &cli::Gateway, mut settings: Settings) -> Res
     let (port, admin) = (bind(config.listen).await?, bind(config.admin_listen).await?);
     tell("gateway", port.local_addr()?);
     let gateway = Gateway::new(config, upstreams, signer, Metrics::default())?;
-    gateway.serve(port, Some(admin), end).await?;
-    Ok(ExitCode::SUCCESS)
+    let mut parts = Tasks::new();
+    let serving = gateway.serve(port, Some(admin), end.clone());
+    parts.spawn(async { Ok(serving.await?) });
+    together(parts, end).await.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs the control plane until a signal.
@@ -58,82 +61,135 @@ pub(crate) async fn control_plane(
     flags: &cli::ControlPlane,
     settings: Settings,
 ) -> Result<ExitCode> {
-    let end = end_on_signal()?;
+    let end = ending::on_signal()?;
     let settings = settings.with_migrations(&flags.migrations)?;
-    let (verifier, layer, metrics) = door(CONTROL_PLANE);
-    let keys = Source::parse(&flags.service.context_jwks)?;
-    let dir = DataDir::open(&flags.data_dir)?;
-    let url = SecretString::from(flags.control_database_url.as_str());
-    let db = PublicDatabase::new(settings.database.control(url), metrics.clone())?;
-    let port = bind(flags.service.listen.unwrap_or_else(|| loopback(50051))).await?;
+    let alone = Alone::open(CONTROL_PLANE, 50051, &flags.service).await?;
+    let prepared = tokio::select! {
+        prepared = prepare(flags, settings, &alone.metrics) => prepared?,
+        () = end.cancelled() => {
+            terminal::note("stopped before it was ready");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let (service, migrating) = prepared;
+    let mut parts = Tasks::new();
+    let background = service.clone().run(end.clone());
+    parts.spawn(async {
+        background.await;
+        Ok(())
+    });
+    let ended = alone.run(service.routes(), parts, end).await;
+    if let Some(migrating) = migrating {
+        migrating.abort();
+    }
+    ended.map(|()| ExitCode::SUCCESS)
+}
 
+/// Migrates what is to be migrated and prepares the control plane. Migrations
+/// that take long go on in the task that is returned.
+async fn prepare(
+    flags: &cli::ControlPlane,
+    settings: Settings,
+    metrics: &Metrics,
+) -> Result<(ControlPlane, Option<JoinHandle<()>>)> {
+    let dir = DataDir::open(&flags.data_dir)?;
+    let config = settings
+        .database
+        .control(flags.control_database_url.clone());
+    let db = PublicDatabase::new(config, metrics.clone())?;
     let sets = migrating::sets(&settings)?;
     let progress = Progress::new(terminal::note);
     let migrating = migrating::at_start(&db, &sets, &settings, &progress).await?;
     let key = wiring::key(&dir, TOKEN_KEY)?;
-    let service = ControlPlane::new(db, sets, key, settings.control_plane, metrics);
-    let operator = dir.operator(OPERATOR_EMAIL)?;
-    service
-        .ensure_operator(&SecretString::from(operator.password))
-        .await?;
-
-    tell(CONTROL_PLANE.name, port.local_addr()?);
-    let routes = service.routes();
-    let (served, (), ()) = tokio::join!(
-        serve(port, CONTROL_PLANE.name, routes, layer, end.clone()),
-        service.run(end.clone()),
-        keys.follow(verifier, end.clone()),
-    );
-    if let Some(migrating) = migrating {
-        migrating.abort();
+    let credentials = operator::credentials(&dir, &db).await?;
+    let service = ControlPlane::new(db, sets, key, settings.control_plane, metrics.clone());
+    match credentials {
+        Some(operator) => {
+            let password = SecretString::from(operator.password);
+            service.ensure_operator(&password).await?;
+        }
+        // Others can do without: one of several control planes, say.
+        None => tracing::warn!(
+            advice = operator::advice(&dir),
+            "the operator's password is left as it is"
+        ),
     }
-    served.map(|()| ExitCode::SUCCESS)
+    Ok((service, migrating))
 }
 
 /// Runs the housing service until a signal.
 pub(crate) async fn housing(flags: &cli::Housing, settings: Settings) -> Result<ExitCode> {
-    let end = end_on_signal()?;
-    let (verifier, layer, metrics) = door(HOUSING);
-    let keys = Source::parse(&flags.service.context_jwks)?;
-    let url = SecretString::from(flags.app_database_url.as_str());
-    let db = TenantDatabase::new(settings.database.app(url), metrics)?;
-    let port = bind(flags.service.listen.unwrap_or_else(|| loopback(50052))).await?;
-    tell(HOUSING.name, port.local_addr()?);
+    let end = ending::on_signal()?;
+    let alone = Alone::open(HOUSING, 50052, &flags.service).await?;
+    let config = settings.database.app(flags.app_database_url.clone());
+    let db = TenantDatabase::new(config, alone.metrics.clone())?;
     let routes = resido_housing::routes(db);
-    let (served, ()) = tokio::join!(
-        serve(port, HOUSING.name, routes, layer, end.clone()),
-        keys.follow(verifier, end.clone()),
-    );
-    served.map(|()| ExitCode::SUCCESS)
+    let ended = alone.run(routes, Tasks::new(), end).await;
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
-/// Returns what stands before a part; it trusts nothing until keys come.
-fn door(part: Part) -> (Arc<Verifier>, ContextLayer, Metrics) {
-    let metrics = Metrics::default();
-    let none = jsonwebtoken::jwk::JwkSet { keys: Vec::new() };
-    let (verifier, layer) = part.layer(&none, &metrics);
-    (verifier, layer, metrics)
+/// What a service that runs alone has around it. It trusts nothing until keys
+/// come.
+struct Alone {
+    part: Part,
+    metrics: Metrics,
+    port: TcpListener,
+    admin: Option<TcpListener>,
+    keys: Source,
+    verifier: Arc<Verifier>,
+    door: Door,
+    keys_came: watch::Sender<bool>,
 }
 
-fn end_on_signal() -> Result<CancellationToken> {
-    let mut signals = Signals::listen()?;
-    let end = CancellationToken::new();
-    let sign = end.clone();
-    tokio::spawn(async move {
-        signals.next().await;
-        sign.cancel();
-    });
-    Ok(end)
+impl Alone {
+    async fn open(part: Part, port: u16, flags: &cli::Service) -> Result<Self> {
+        let metrics = Metrics::default();
+        let none = jsonwebtoken::jwk::JwkSet { keys: Vec::new() };
+        let (verifier, layer) = part.layer(&none, &metrics);
+        let (keys_came, ready) = watch::channel(false);
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Ok(Self {
+            part,
+            metrics,
+            port: bind(flags.listen.unwrap_or(loopback)).await?,
+            admin: match flags.admin_listen {
+                Some(address) => Some(bind(address).await?),
+                None => None,
+            },
+            keys: Source::parse(&flags.context_jwks)?,
+            verifier,
+            door: Door { layer, ready },
+            keys_came,
+        })
+    }
+
+    /// Serves the routes beside other tasks until the end, or until one fails.
+    async fn run(self, routes: Routes, mut parts: Tasks, end: CancellationToken) -> Result<()> {
+        tell(self.part.name, self.port.local_addr()?);
+        if let Some(admin) = self.admin {
+            let name = format!("{}'s admin port", self.part.name);
+            tell(&name, admin.local_addr()?);
+            let pages = Pages {
+                metrics: self.metrics,
+                ready: self.door.ready.clone(),
+            };
+            parts.spawn(pages.serve(admin, end.clone()));
+        }
+        let following = self.keys.follow(self.verifier, self.keys_came, end.clone());
+        parts.spawn(async {
+            following.await;
+            Ok(())
+        });
+        let name = self.part.name;
+        parts.spawn(serve(self.port, name, routes, self.door, end.clone()));
+        together(parts, end).await
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))
-}
-
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 fn tell(name: &str, address: SocketAddr) {

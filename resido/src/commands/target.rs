@@ -1,19 +1,28 @@
 //! The database that a command works on.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use resido_observability::Metrics;
 use resido_tenancy::db::PublicDatabase;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
     cli::{Database, MigrateTarget},
     data_dir::DataDir,
     logins::{self, DATABASE},
-    postgres::{Options, Server},
+    postgres::{self, NO_DATABASE, Options, Server},
     progress::Progress,
     settings::Settings,
     terminal,
 };
+
+/// What a command wants of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To see what is there. Nothing is made.
+    Look,
+    /// To change it. What is missing is made.
+    Change,
+}
 
 /// The database, and the embedded server if it was started for this command.
 pub(super) struct Target {
@@ -24,9 +33,14 @@ pub(super) struct Target {
 impl Target {
     /// Reaches the database: by the login's URL, by an administrator's, or the
     /// embedded one, which is started if it does not run.
-    pub(super) async fn open(flags: &MigrateTarget, settings: &Settings) -> Result<Self> {
+    pub(super) async fn open(
+        flags: &MigrateTarget,
+        settings: &Settings,
+        purpose: Purpose,
+    ) -> Result<Self> {
         let (url, server) = match &flags.control_database_url {
-            Some(url) => (SecretString::from(url.as_str()), None),
+            Some(url) => (url.clone(), None),
+            None if purpose == Purpose::Look => look(&flags.database).await?,
             None => reach(&flags.database).await?,
         };
         let db = PublicDatabase::new(settings.database.control(url), Metrics::default())?;
@@ -42,21 +56,53 @@ impl Target {
     }
 }
 
+/// Finds the login, without making anything.
+async fn look(flags: &Database) -> Result<(SecretString, Option<Server>)> {
+    let dir = DataDir::find(&flags.data_dir)?;
+    if let Some(url) = &flags.database_url {
+        let urls = logins::find(dir.as_ref(), url.expose_secret()).await?;
+        return Ok((urls.control, None));
+    }
+    let dir = dir.context(NO_DATABASE)?;
+    if !postgres::exists(dir.path()) {
+        bail!(NO_DATABASE);
+    }
+    if let Some(url) = running(&dir)? {
+        return Ok((url, None));
+    }
+    let password = logins::control_password(&dir)?.context(NO_DATABASE)?;
+    let server = start(&dir, flags).await?;
+    let url = server.url(&logins::control_user(), &password, DATABASE);
+    Ok((SecretString::from(url), Some(server)))
+}
+
+/// Finds the login, or makes it.
 async fn reach(flags: &Database) -> Result<(SecretString, Option<Server>)> {
     let dir = DataDir::open(&flags.data_dir)?;
     if let Some(url) = &flags.database_url {
-        return Ok((logins::prepare(&dir, url).await?.control, None));
+        let urls = logins::ensure(&dir, url.expose_secret()).await?;
+        return Ok((urls.control, None));
     }
-    if let Some(url) = logins::embedded_url(&dir)?.filter(|_| dir.is_locked()) {
-        return Ok((SecretString::from(url), None));
+    if let Some(url) = running(&dir)? {
+        return Ok((url, None));
     }
-    let server = Server::start(Options {
+    let server = start(&dir, flags).await?;
+    server.ensure_database(DATABASE).await?;
+    let urls = logins::set(&dir, &server.admin_url(DATABASE)).await?;
+    Ok((urls.control, Some(server)))
+}
+
+/// Returns the URL of the embedded database if another process runs it.
+fn running(dir: &DataDir) -> Result<Option<SecretString>> {
+    let url = logins::embedded_url(dir)?.filter(|_| dir.is_locked());
+    Ok(url.map(SecretString::from))
+}
+
+async fn start(dir: &DataDir, flags: &Database) -> Result<Server> {
+    Server::start(Options {
         pg_bin: flags.pg_bin.clone(),
         progress: Progress::new(terminal::note),
         ..Options::new(dir.path())
-    });
-    let server = server.await?;
-    server.ensure_database(DATABASE).await?;
-    let urls = logins::prepare(&dir, &server.admin_url(DATABASE)).await?;
-    Ok((urls.control, Some(server)))
+    })
+    .await
 }

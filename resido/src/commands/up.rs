@@ -3,14 +3,16 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Result;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::{
     cli::{self, Format},
     demo::{self, reachable},
+    ending,
+    logins::Urls,
     progress::Progress,
     settings::Settings,
-    signals::Signals,
     terminal,
     up::{Running, UpOptions, start},
 };
@@ -20,14 +22,21 @@ const SERVICE_PORTS: (u16, u16) = (50051, 50052);
 
 /// Runs everything until a signal, or until a part fails.
 pub(crate) async fn up(flags: cli::Up, settings: Settings, format: Format) -> Result<()> {
-    let mut signals = Signals::listen()?;
+    let end = ending::on_signal()?;
     let settings = settings.with_migrations(&flags.migrations)?;
     let demo = flags.demo;
     let starting = start(UpOptions {
         listen: flags.listen.unwrap_or(settings.gateway.listen),
         admin_listen: flags.admin_listen.unwrap_or(settings.gateway.admin_listen),
         data_dir: flags.database.data_dir,
-        database_url: flags.database.database_url,
+        database_url: flags
+            .database
+            .database_url
+            .map(|url| url.expose_secret().to_owned()),
+        logins: flags
+            .control_database_url
+            .zip(flags.app_database_url)
+            .map(|(control, app)| Urls { control, app }),
         pg_bin: flags.database.pg_bin,
         demo,
         expose_services: flags.expose_services.then(service_addresses),
@@ -37,7 +46,7 @@ pub(crate) async fn up(flags: cli::Up, settings: Settings, format: Format) -> Re
     });
     let mut running = tokio::select! {
         running = starting => running?,
-        () = signals.next() => {
+        () = end.cancelled() => {
             terminal::note("stopped before it was ready");
             return Ok(());
         }
@@ -45,16 +54,10 @@ pub(crate) async fn up(flags: cli::Up, settings: Settings, format: Format) -> Re
     tell(&running, demo, format);
     let failed = tokio::select! {
         error = running.failed() => Some(error),
-        () = signals.next() => None,
+        () = end.cancelled() => None,
     };
     terminal::note("stopping");
-    let stopped = tokio::select! {
-        stopped = running.stop() => stopped,
-        () = signals.next() => {
-            terminal::note("stopped without waiting");
-            Ok(())
-        }
-    };
+    let stopped = running.stop().await;
     match failed {
         Some(error) => Err(error),
         None => stopped,

@@ -20,5 +20,5 @@ mod spawn;
 
 pub(crate) use admin::connect;
 pub use programs::find;
-pub(crate) use server::kept_url;
+pub(crate) use server::{NO_DATABASE, exists, kept_url};
 pub use server::{Options, Server};

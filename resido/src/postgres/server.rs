@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     admin,
@@ -29,6 +30,8 @@ const PORT_TRIES: u32 = 5;
 const PORT_FILE: &str = "postgres.port";
 /// File that keeps the administrator's password.
 const PASSWORD_FILE: &str = "postgres.password";
+/// There is nothing to look at.
+pub(crate) const NO_DATABASE: &str = "there is no database yet; `resido up` makes it";
 /// What is set on every start, over the file that `initdb` made.
 const SETTINGS: [&str; 14] = [
     "listen_addresses=127.0.0.1",
@@ -83,7 +86,7 @@ impl Options {
 pub struct Server {
     process: Process,
     port: u16,
-    password: String,
+    password: SecretString,
     /// Let go after the process has ended: fields are dropped in order.
     _lock: Lock,
 }
@@ -134,7 +137,7 @@ impl Server {
                 return Ok(Self {
                     process,
                     port,
-                    password: start.password,
+                    password: start.password.into(),
                     _lock: lock,
                 });
             }
@@ -145,7 +148,7 @@ impl Server {
     /// Returns the administrator's URL of a database.
     #[must_use]
     pub fn admin_url(&self, database: &str) -> String {
-        self.url(SUPERUSER, &self.password, database)
+        self.url(SUPERUSER, self.password.expose_secret(), database)
     }
 
     /// Returns the URL of a database for a login.
@@ -223,6 +226,11 @@ impl Start {
             self.log_file.display()
         )
     }
+}
+
+/// Whether a database was made in a data directory.
+pub(crate) fn exists(data_dir: &Path) -> bool {
+    data_dir.join("postgres/data").exists()
 }
 
 fn kept_port(data_dir: &Path) -> Option<u16> {

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
 use resido_migrations::Options;
+use resido_tenancy::tenant::Selector;
 use serde::Deserialize;
 
 /// Which migrations there are and when they run.
@@ -22,6 +23,10 @@ pub struct MigrationSettings {
     /// Folder with `public` and `tenant` migrations in place of the built-in
     /// ones, from the folder of the configuration file. Default none.
     pub dir: Option<PathBuf>,
+    /// The one tenant that is migrated; all if there is none. Given by a flag or
+    /// by the environment, not by the file.
+    #[serde(skip)]
+    pub tenant: Option<Selector>,
 }
 
 /// Which migrations run at start.
@@ -49,6 +54,7 @@ impl Default for MigrationSettings {
             tenant_milliseconds: 300_000,
             log: false,
             dir: None,
+            tenant: None,
         }
     }
 }

@@ -19,11 +19,15 @@ pub(super) enum Database {
 }
 
 impl Database {
-    /// Starts the server, or takes the directory; makes the two logins.
+    /// Starts the server, or takes the directory; makes the two logins where they
+    /// are not there.
     pub(super) async fn open(options: &UpOptions, dir: &DataDir) -> Result<(Self, Urls)> {
+        if let Some(urls) = &options.logins {
+            return Ok((Self::Given(dir.lock()?), urls.clone()));
+        }
         if let Some(url) = &options.database_url {
             let lock = dir.lock()?;
-            let urls = logins::prepare(dir, url).await?;
+            let urls = logins::ensure(dir, url).await?;
             return Ok((Self::Given(lock), urls));
         }
         let server = postgres::Server::start(postgres::Options {
@@ -34,7 +38,7 @@ impl Database {
         });
         let server = Box::new(server.await?);
         server.ensure_database(DATABASE).await?;
-        let urls = logins::prepare(dir, &server.admin_url(DATABASE)).await?;
+        let urls = logins::set(dir, &server.admin_url(DATABASE)).await?;
         Ok((Self::Embedded(server), urls))
     }
 

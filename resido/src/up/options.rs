@@ -1,11 +1,11 @@
 //! How everything is started.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
-use crate::{progress::Progress, settings::Settings};
+use crate::{logins::Urls, progress::Progress, settings::Settings};
 
 /// How everything is started.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct UpOptions {
     /// Address of the gateway; port 0 takes any.
     pub listen: SocketAddr,
@@ -14,7 +14,11 @@ pub struct UpOptions {
     /// Where keys, passwords and the embedded database are kept.
     pub data_dir: PathBuf,
     /// Administrator's URL of a database to use instead of the embedded one.
+    /// Its two logins are made if they do not exist.
     pub database_url: Option<String>,
+    /// The two logins of a database that is prepared already; then no
+    /// administrator is needed, and `database_url` is not used.
+    pub logins: Option<Urls>,
     /// Folder with the PostgreSQL programs to run.
     pub pg_bin: Option<PathBuf>,
     /// Whether the embedded database survives a loss of power; default true.
@@ -37,6 +41,7 @@ impl Default for UpOptions {
             admin_listen: settings.gateway.admin_listen,
             data_dir: PathBuf::from(".resido"),
             database_url: None,
+            logins: None,
             pg_bin: None,
             durable: true,
             demo: false,
@@ -44,5 +49,41 @@ impl Default for UpOptions {
             settings,
             progress: Progress::default(),
         }
+    }
+}
+
+impl fmt::Debug for UpOptions {
+    /// Leaves out what may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpOptions")
+            .field("listen", &self.listen)
+            .field("admin_listen", &self.admin_listen)
+            .field("data_dir", &self.data_dir)
+            .field("pg_bin", &self.pg_bin)
+            .field("durable", &self.durable)
+            .field("demo", &self.demo)
+            .field("expose_services", &self.expose_services)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        let url = "postgresql://u:hunter2@h/d";
+        let options = UpOptions {
+            database_url: Some(url.to_owned()),
+            logins: Some(Urls {
+                control: url.into(),
+                app: url.into(),
+            }),
+            ..UpOptions::default()
+        };
+        let shown = format!("{options:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

@@ -7,32 +7,27 @@ use resido_control_plane::ControlPlane;
 use resido_gateway::Gateway;
 use resido_observability::Metrics;
 use resido_tenancy::{context::Signer, db::TenantDatabase};
-use tokio::{
-    task::{JoinHandle, JoinSet},
-    time::timeout,
-};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{UpOptions, listeners::Listeners};
 use crate::{
     data_dir::DataDir,
-    serving::serve,
+    ending::{Tasks, all_ended, flat},
+    serving::{Door, serve},
     wiring::{self, CONTEXT_KEY, CONTROL_PLANE, HOUSING},
 };
 
 /// Time until the gateway has its keys and knows the tenants.
 const READY_LIMIT: Duration = Duration::from_secs(60);
-/// Time that each half of the parts may take to end; the gateway's own limit is
-/// shorter.
-const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// What runs. The gateway ends first, then the services that its calls need.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     end_front: CancellationToken,
     end_back: CancellationToken,
-    front: JoinSet<Result<()>>,
-    back: JoinSet<Result<()>>,
+    front: Tasks,
+    back: Tasks,
     /// Migrations that are still going on.
     migrating: Option<JoinHandle<()>>,
 }
@@ -82,20 +77,19 @@ impl Parts {
             Ok(())
         });
         if let Some((control_port, housing_port)) = listeners.services {
-            parts.back.spawn(serve(
-                control_port,
-                CONTROL_PLANE.name,
-                control,
-                control_layer,
-                back.clone(),
-            ));
-            parts.back.spawn(serve(
-                housing_port,
-                HOUSING.name,
-                housing,
-                housing_layer,
-                back,
-            ));
+            // The keys are there from the start.
+            let door = |layer| Door {
+                layer,
+                ready: watch::channel(true).1,
+            };
+            let (name, door_of) = (CONTROL_PLANE.name, door(control_layer));
+            parts
+                .back
+                .spawn(serve(control_port, name, control, door_of, back.clone()));
+            let (name, door_of) = (HOUSING.name, door(housing_layer));
+            parts
+                .back
+                .spawn(serve(housing_port, name, housing, door_of, back));
         }
         // It learns keys and tenants while it serves.
         let serving = gateway
@@ -147,24 +141,6 @@ impl Drop for Parts {
         self.end_front.cancel();
         self.end_back.cancel();
     }
-}
-
-async fn all_ended(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
-    let mut result = Ok(());
-    let all = async {
-        while let Some(ended) = tasks.join_next().await {
-            result = std::mem::replace(&mut result, Ok(())).and_then(|()| flat(ended));
-        }
-    };
-    if timeout(END_LIMIT, all).await.is_err() {
-        tasks.shutdown().await;
-        return Err(anyhow!("not every part ended in time"));
-    }
-    result
-}
-
-fn flat(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
-    ended.context("a part broke off")?
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use anyhow::{Error, Result, bail};
-use resido_control_plane::{ControlPlane, OPERATOR_EMAIL};
+use anyhow::{Context as _, Error, Result, bail};
+use resido_control_plane::ControlPlane;
 use resido_observability::Metrics;
 use resido_tenancy::db::{PublicDatabase, TenantDatabase};
 use secrecy::SecretString;
@@ -18,7 +18,7 @@ use crate::{
     data_dir::{DataDir, Operator},
     demo,
     logins::Urls,
-    migrating,
+    migrating, operator,
     settings::Settings,
     wiring::{self, CONTROL_PLANE, HOUSING, TOKEN_KEY},
 };
@@ -56,8 +56,7 @@ pub async fn start(options: UpOptions) -> Result<Running> {
     let addresses = listeners.addresses()?;
     let dir = DataDir::open(&options.data_dir)?;
     let (database, urls) = Database::open(&options, &dir).await?;
-    let operator = dir.operator(OPERATOR_EMAIL)?;
-    let services = services(&options, &dir, &urls, &operator).await?;
+    let (services, operator) = services(&options, &dir, &urls).await?;
     let parts = Parts::start(&options, &dir, services, listeners).await?;
     if options.demo {
         demo::seed_housing(addresses.gateway).await?;
@@ -96,12 +95,7 @@ impl Running {
 }
 
 /// Brings the database up to date and prepares what the services work with.
-async fn services(
-    options: &UpOptions,
-    dir: &DataDir,
-    urls: &Urls,
-    operator: &Operator,
-) -> Result<Services> {
+async fn services(options: &UpOptions, dir: &DataDir, urls: &Urls) -> Result<(Services, Operator)> {
     let (settings, metrics) = (&options.settings, Metrics::default());
     let control = settings.database.control(urls.control.clone());
     let control = PublicDatabase::new(control, metrics.clone())?;
@@ -109,6 +103,8 @@ async fn services(
     let sets = migrating::sets(settings)?;
     let migrating = migrating::at_start(&control, &sets, settings, &options.progress).await?;
 
+    let credentials = operator::credentials(dir, &control).await?;
+    let operator = credentials.with_context(|| operator::advice(dir))?;
     let key = wiring::key(dir, TOKEN_KEY)?;
     let config = settings.control_plane.clone();
     let control_plane = ControlPlane::new(control, sets, key, config, metrics.clone());
@@ -118,12 +114,13 @@ async fn services(
         options.progress.tell("making the demo's tenants");
         demo::seed_people(&control_plane).await?;
     }
-    Ok(Services {
+    let services = Services {
         control_plane,
         housing,
         metrics,
         migrating,
-    })
+    };
+    Ok((services, operator))
 }
 
 /// A part that runs here cannot be an upstream elsewhere as well.

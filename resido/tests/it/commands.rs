@@ -105,7 +105,13 @@ fn migrations_work_on_a_stopped_database_and_on_a_named_one() {
         assert!(output.status.success(), "{output:?}");
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
-    assert_eq!(migrate("status")["public_applied"], 0);
+    let none = resido(&["migrate", "status", "--data-dir"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    assert_eq!(none.status.code(), Some(1), "{none:?}");
+    assert!(text(&none.stderr).contains("no database yet"), "{none:?}");
+    assert!(!data.exists(), "looking made a data directory");
     assert!(migrate("up")["public_applied"].as_i64().unwrap() > 0);
     assert_eq!(migrate("up")["public_applied"], 0);
     let status = migrate("status");

@@ -4,7 +4,9 @@
 mod accounts;
 mod apart;
 mod commands;
+mod endings;
 mod library;
 mod lifecycle;
+mod logins;
 mod postgres;
 mod product;
