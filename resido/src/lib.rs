@@ -15,6 +15,7 @@ mod flags;
 mod jwks;
 mod logins;
 mod migrating;
+mod open_files;
 mod operator;
 pub mod postgres;
 mod progress;

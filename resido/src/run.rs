@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 
 use crate::{
     cli::{Cli, Command},
-    commands, environment,
+    commands, environment, open_files,
     settings::Settings,
     terminal,
 };
@@ -41,10 +41,13 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         }
         _ => {}
     }
-    let settings = Settings::of(global)?;
+    let mut settings = Settings::of(global)?;
     let logging = resido_observability::setup::install(&settings.observability)?;
     if environment::variable("JWT_SECRET").is_some() {
         tracing::warn!("JWT_SECRET is set and not used: this version signs with keys of its own");
+    }
+    if matches!(cli.command, Command::Up(_) | Command::Gateway(_)) {
+        open_files::fit(&mut settings.gateway);
     }
     let code = match cli.command {
         Command::Up(up) => commands::up(*up, settings, format)
