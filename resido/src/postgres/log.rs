@@ -55,8 +55,12 @@ fn append(path: &Path) -> io::Result<File> {
 }
 
 /// Copies what the server says into the log until it says no more.
-pub(super) fn keep(path: &Path, mut said: ChildStderr) -> io::Result<JoinHandle<()>> {
-    let mut log = Log::open(path, MAX_BYTES)?;
+pub(super) fn keep(path: &Path, said: ChildStderr) -> io::Result<JoinHandle<()>> {
+    keep_within(path, said, MAX_BYTES)
+}
+
+fn keep_within(path: &Path, mut said: ChildStderr, max_bytes: u64) -> io::Result<JoinHandle<()>> {
+    let mut log = Log::open(path, max_bytes)?;
     Ok(tokio::spawn(async move {
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(read @ 1..) = said.read(&mut buffer).await {
@@ -112,6 +116,26 @@ mod tests {
         drop(log);
         Log::open(&path, 10).unwrap().write(b"fghij").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "abcdefghij");
+    }
+
+    #[tokio::test]
+    async fn what_a_running_server_says_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("postgres.log");
+        // More than a pipe holds, so that it is read while it is written.
+        let script = "i=0; while [ $i -lt 3000 ]; do printf '%0100d\\n' $i >&2; i=$((i+1)); done";
+        let mut server = tokio::process::Command::new("/bin/sh")
+            .args(["-c", script])
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = keep_within(&path, server.stderr.take().unwrap(), 50_000).unwrap();
+        log.await.unwrap();
+        assert!(server.wait().await.unwrap().success());
+        assert!(length(&path) <= 50_000);
+        assert!(length(&dir.path().join("postgres.log.1")) <= 50_000);
+        assert!(tail(&path, 0).ends_with("02999"));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]

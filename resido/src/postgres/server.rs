@@ -33,7 +33,7 @@ const PASSWORD_FILE: &str = "postgres.password";
 /// There is nothing to look at.
 pub(crate) const NO_DATABASE: &str = "there is no database yet; `resido up` makes it";
 /// What is set on every start, over the file that `initdb` made.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 18] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "max_connections=100",
@@ -49,7 +49,13 @@ const SETTINGS: [&str; 14] = [
     "log_statement=none",
     "max_locks_per_transaction=256",
 ];
+    // What tenants store stays out of the log: no statements, no parameters, and
+    // no details, which quote keys and rows.
 /// What is given up where data need not survive a loss of power.
+    "log_min_error_statement=panic",
+    "log_error_verbosity=terse",
+    "log_parameter_max_length=0",
+    "log_parameter_max_length_on_error=0",
 const FAST_SETTINGS: [&str; 3] = [
     "fsync=off",
     "synchronous_commit=off",

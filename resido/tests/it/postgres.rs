@@ -77,6 +77,32 @@ async fn the_password_is_needed_and_private() {
 }
 
 #[tokio::test]
+async fn the_log_holds_nothing_that_tenants_store() {
+    let folder = folder();
+    let server = Server::start(fast(folder.path())).await.unwrap();
+    let url = server.admin_url("postgres");
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let table = "create table kept (word text primary key)";
+    client.execute(table, &[]).await.unwrap();
+    for word in ["'hunter2'", "$1"] {
+        let insert = format!("insert into kept values ({word})");
+        for _ in 0..2 {
+            if word == "$1" {
+                client.execute(&insert, &[&"hunter2"]).await.ok();
+            } else {
+                client.execute(&insert, &[]).await.ok();
+            }
+        }
+    }
+    server.stop().await.unwrap();
+    let log = fs::read_to_string(folder.path().join("postgres.log")).unwrap();
+    assert!(log.contains("duplicate key value"), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+    assert!(!log.contains("insert into"), "{log}");
+}
+
+#[tokio::test]
 async fn a_server_that_was_left_running_is_stopped_by_the_next_start() {
     let folder = folder();
     let server = Server::start(fast(folder.path())).await.unwrap();
