@@ -4,7 +4,8 @@
 //! is a child process that listens on a loopback port and nowhere else, with
 //! passwords that only the data directory holds. It never runs as root, it is
 //! stopped when this process ends, however it ends, and what a killed process
-//! left running is stopped at the next start.
+//! left running is stopped at the next start. One that ends by itself is started
+//! again ([`Server::keep`]).
 
 mod account;
 mod admin;
@@ -15,6 +16,7 @@ mod log;
 mod orphan;
 mod process;
 mod programs;
+mod restarts;
 mod server;
 mod spawn;
 

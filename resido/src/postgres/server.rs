@@ -6,9 +6,10 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::ExitStatus,
+    time::Instant,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
@@ -17,7 +18,9 @@ use super::{
     cluster::{Cluster, SUPERUSER},
     log, orphan,
     process::Process,
-    programs, spawn,
+    programs,
+    restarts::Restarts,
+    spawn,
 };
 use crate::{
     data_dir::{DataDir, Lock, random_secret},
@@ -46,16 +49,16 @@ const SETTINGS: [&str; 18] = [
     "log_destination=stderr",
     "logging_collector=off",
     "log_line_prefix=%m [%p] ",
-    "log_statement=none",
-    "max_locks_per_transaction=256",
-];
     // What tenants store stays out of the log: no statements, no parameters, and
     // no details, which quote keys and rows.
-/// What is given up where data need not survive a loss of power.
+    "log_statement=none",
     "log_min_error_statement=panic",
     "log_error_verbosity=terse",
     "log_parameter_max_length=0",
     "log_parameter_max_length_on_error=0",
+    "max_locks_per_transaction=256",
+];
+/// What is given up where data need not survive a loss of power.
 const FAST_SETTINGS: [&str; 3] = [
     "fsync=off",
     "synchronous_commit=off",
@@ -92,7 +95,8 @@ impl Options {
 pub struct Server {
     process: Process,
     port: u16,
-    password: SecretString,
+    start: Start,
+    restarts: Restarts,
     /// Let go after the process has ended: fields are dropped in order.
     _lock: Lock,
 }
@@ -133,7 +137,7 @@ impl Server {
             log_file: dir.path().join("postgres.log"),
             cluster,
             programs,
-            password,
+            password: password.into(),
             durable: options.durable,
         };
         for attempt in 1..=PORT_TRIES {
@@ -143,7 +147,8 @@ impl Server {
                 return Ok(Self {
                     process,
                     port,
-                    password: start.password.into(),
+                    start,
+                    restarts: Restarts::default(),
                     _lock: lock,
                 });
             }
@@ -154,7 +159,7 @@ impl Server {
     /// Returns the administrator's URL of a database.
     #[must_use]
     pub fn admin_url(&self, database: &str) -> String {
-        self.url(SUPERUSER, self.password.expose_secret(), database)
+        self.url(SUPERUSER, self.start.password.expose_secret(), database)
     }
 
     /// Returns the URL of a database for a login.
@@ -180,6 +185,41 @@ impl Server {
         self.process.exited().await
     }
 
+    /// Starts the server again, on the same port, each time it ends by itself: it
+    /// recovers what was committed, and meanwhile it refuses connections. Returns
+    /// why that was given up, which it is after five times in five minutes.
+    pub async fn keep(&mut self) -> Error {
+        loop {
+            let ended = match self.exited().await {
+                Ok(status) => anyhow!("the database ended by itself ({status})"),
+                Err(error) => return error,
+            };
+            if let Err(error) = self.restart(ended).await {
+                return error;
+            }
+        }
+    }
+
+    async fn restart(&mut self, mut why: Error) -> Result<()> {
+        while let Some(pause) = self.restarts.next(Instant::now()) {
+            tracing::error!(
+                error = format!("{why:#}"),
+                pause_ms = pause.as_secs_f64() * 1000.0,
+                "the database is started again"
+            );
+            tokio::time::sleep(pause).await;
+            match self.start.again(self.port).await {
+                Ok(process) => {
+                    self.process = process;
+                    tracing::warn!("the database runs again");
+                    return Ok(());
+                }
+                Err(error) => why = error,
+            }
+        }
+        Err(why.context("the database ended too often"))
+    }
+
     /// Stops the server in order: running transactions are undone, what was
     /// committed is on disk. A server that is dropped instead ends at once, and
     /// its next start recovers.
@@ -192,15 +232,23 @@ impl Server {
 }
 
 /// What every attempt to start the server has in common.
+#[derive(Debug)]
 struct Start {
     log_file: PathBuf,
     cluster: Cluster,
     programs: Programs,
-    password: String,
+    password: SecretString,
     durable: bool,
 }
 
 impl Start {
+    /// Starts a server that has ended; it may have left its files in disorder.
+    async fn again(&self, port: u16) -> Result<Process> {
+        orphan::stop(&self.cluster.data()).await?;
+        let process = self.run(port).await?;
+        process.context("another process has taken the database's port")
+    }
+
     /// Returns nothing if the port was taken meanwhile.
     async fn run(&self, port: u16) -> Result<Option<Process>> {
         let log_start = log::length(&self.log_file);
@@ -218,7 +266,7 @@ impl Start {
         let watchdog = |pid| spawn::watchdog(pid, Path::new("/"), account);
         let (mut process, said) = Process::spawn(command, watchdog)?;
         let log = log::keep(&self.log_file, said)?;
-        let url = url(SUPERUSER, &self.password, port, "postgres");
+        let url = url(SUPERUSER, self.password.expose_secret(), port, "postgres");
         if process.answers(&url).await? {
             return Ok(Some(process));
         }

@@ -2,7 +2,7 @@
 
 use std::future;
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result};
 
 use super::UpOptions;
 use crate::{
@@ -42,15 +42,12 @@ impl Database {
         Ok((Self::Embedded(server), urls))
     }
 
-    /// Waits until the embedded server ends, and says how. One that was named is
-    /// not watched: its absence is an error of each call.
+    /// Keeps the embedded server running, and returns why that was given up. One
+    /// that was named is not watched: its absence is an error of each call.
     pub(super) async fn failed(&mut self) -> Error {
         match self {
             Self::Given(_) => future::pending().await,
-            Self::Embedded(server) => match server.exited().await {
-                Ok(status) => anyhow!("the database ended by itself ({status})"),
-                Err(error) => error,
-            },
+            Self::Embedded(server) => server.keep().await,
         }
     }
 
