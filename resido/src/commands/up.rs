@@ -73,7 +73,7 @@ fn tell(running: &Running, demo: bool, format: Format) {
     let gateway = format!("http://{}", reachable(running.gateway));
     let admin = format!("http://{}", reachable(running.admin));
     let operator_file = running.operator_file.display();
-    let curl = curl(&gateway);
+    let tries = demo::tries(&gateway);
     if format == Format::Json {
         let line = json!({
             "message": "resido is ready",
@@ -83,7 +83,7 @@ fn tell(running: &Running, demo: bool, format: Format) {
             "data_dir": running.data_dir,
             "operator_file": running.operator_file,
             "services": running.services.map(|(control, housing)| [control, housing]),
-            "try": demo.then_some(&curl),
+            "try": demo.then(|| tries.each_ref().map(|to_try| &to_try.line)),
         });
         terminal::line(&line.to_string());
         return;
@@ -101,37 +101,13 @@ fn tell(running: &Running, demo: bool, format: Format) {
         running.operator.email
     ));
     if demo {
-        let tenants = demo::TENANTS.map(|(slug, _)| slug).join(", ");
+        let tenants = demo::TENANTS.map(|tenant| tenant.slug).join(", ");
         let people = demo::email("{owner,member,viewer}", "{acme,globex}");
         terminal::line(&format!("  demo      tenants {tenants}; people {people}"));
         terminal::line(&format!("            password {}; try:", demo::PASSWORD));
-        terminal::line(&curl);
-    }
-}
-
-/// Returns a line for a shell that lists the first tenant's properties.
-fn curl(gateway: &str) -> String {
-    let login =
-        json!({"email": demo::email("owner", demo::TENANTS[0].0), "password": demo::PASSWORD});
-    let token = format!(
-        "curl -s {gateway}/v1/auth:login -H 'content-type: application/json' -d '{login}' \
-         | sed 's/.*\"accessToken\": *\"\\([^\"]*\\)\".*/\\1/'"
-    );
-    format!("curl -s {gateway}/v1/properties -H \"authorization: Bearer $({token})\"")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_curl_line_is_one_line_that_a_shell_reads() {
-        let line = curl("http://127.0.0.1:8080");
-        assert_eq!(line.lines().count(), 1);
-        let check = std::process::Command::new("sh")
-            .args(["-n", "-c", &line])
-            .status()
-            .unwrap();
-        assert!(check.success(), "{line}");
+        for to_try in &tries {
+            terminal::line(&format!("# {}", to_try.what));
+            terminal::line(&to_try.line);
+        }
     }
 }

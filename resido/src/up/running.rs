@@ -5,7 +5,10 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::{Context as _, Error, Result, bail};
 use resido_control_plane::ControlPlane;
 use resido_observability::Metrics;
-use resido_tenancy::db::{PublicDatabase, TenantDatabase};
+use resido_tenancy::{
+    context::Signer,
+    db::{PublicDatabase, TenantDatabase},
+};
 use secrecy::SecretString;
 
 use super::{
@@ -20,7 +23,7 @@ use crate::{
     logins::Urls,
     migrating, operator,
     settings::Settings,
-    wiring::{self, CONTROL_PLANE, HOUSING, TOKEN_KEY},
+    wiring::{self, CONTEXT_KEY, CONTROL_PLANE, HOUSING, TOKEN_KEY},
 };
 
 /// Everything, running. Dropped, it ends at once; [`stop`](Self::stop) ends it in
@@ -58,9 +61,6 @@ pub async fn start(options: UpOptions) -> Result<Running> {
     let (database, urls) = Database::open(&options, &dir).await?;
     let (services, operator) = services(&options, &dir, &urls).await?;
     let parts = Parts::start(&options, &dir, services, listeners).await?;
-    if options.demo {
-        demo::seed_housing(addresses.gateway).await?;
-    }
     Ok(Running {
         gateway: addresses.gateway,
         admin: addresses.admin,
@@ -85,7 +85,8 @@ impl Running {
         self.database.stop().await.and(ended)
     }
 
-    /// Waits until a part fails, which none should, and says why.
+    /// Waits until a part fails, which none should, and says why. While this waits,
+    /// an embedded database that ends by itself is started again.
     pub async fn failed(&mut self) -> Error {
         tokio::select! {
             error = self.database.failed() => error,
@@ -112,7 +113,9 @@ async fn services(options: &UpOptions, dir: &DataDir, urls: &Urls) -> Result<(Se
     control_plane.ensure_operator(&password).await?;
     if options.demo {
         options.progress.tell("making the demo's tenants");
-        demo::seed_people(&control_plane).await?;
+        let tenants = demo::seed_people(&control_plane).await?;
+        let signer = Signer::new(wiring::key(dir, CONTEXT_KEY)?);
+        demo::seed_housing(&tenants, &housing, &signer, &metrics).await?;
     }
     let services = Services {
         control_plane,

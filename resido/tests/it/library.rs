@@ -12,7 +12,7 @@ use tonic::{Code, transport::Channel};
 
 use crate::product::folder;
 
-fn options(data_dir: &Path) -> UpOptions {
+pub(crate) fn options(data_dir: &Path) -> UpOptions {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     UpOptions {
         listen: any,
@@ -34,7 +34,7 @@ async fn server(dir: &Path) -> Server {
     server
 }
 
-async fn channel(address: SocketAddr) -> Channel {
+pub(crate) async fn channel(address: SocketAddr) -> Channel {
     Channel::from_shared(format!("http://{address}"))
         .unwrap()
         .connect()

@@ -3,7 +3,6 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -137,27 +136,6 @@ fn a_taken_port_is_told_before_a_database_is_made() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains(&address), "{output:?}");
     assert!(!dir.path().join("data").exists());
-}
-
-#[test]
-fn the_demos_curl_line_works() {
-    let dir = folder();
-    let mut up = Up::start(&dir.path().join("data"), &["--demo"]);
-    let line = up
-        .ready
-        .lines()
-        .find(|line| line.starts_with("curl "))
-        .unwrap();
-    let output = Command::new("sh").args(["-c", line]).output().unwrap();
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(
-        answer["properties"].as_array().unwrap().len(),
-        3,
-        "{answer}"
-    );
-    assert!(up.terminate().success());
-    let mut again = Up::start(&dir.path().join("data"), &["--demo"]);
-    assert!(again.terminate().success());
 }
 
 #[test]

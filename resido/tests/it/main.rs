@@ -4,9 +4,11 @@
 mod accounts;
 mod apart;
 mod commands;
+mod demo;
 mod endings;
 mod library;
 mod lifecycle;
 mod logins;
 mod postgres;
 mod product;
+mod recovery;
