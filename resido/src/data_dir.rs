@@ -6,7 +6,7 @@
 use std::{
     fmt, fs,
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -70,6 +70,7 @@ impl DataDir {
         let path = path
             .canonicalize()
             .with_context(|| format!("cannot open the data directory {}", path.display()))?;
+        refuse_shared(&path)?;
         Ok(Self(path))
     }
 
@@ -171,6 +172,25 @@ impl DataDir {
     }
 }
 
+/// Refuses a folder in which everybody may put files: they could be keys of
+/// theirs. A group may be one's own, as where volumes are mounted for it.
+fn refuse_shared(folder: &Path) -> Result<()> {
+    let mode = fs::metadata(folder)?.permissions().mode();
+    let shown = folder.display();
+    if mode & 0o002 != 0 {
+        bail!(
+            "everybody may write to {shown}, where secrets are kept; `chmod o-w {shown}` mends it"
+        );
+    }
+    if mode & 0o020 != 0 {
+        tracing::warn!(
+            folder = %shown,
+            "the group of this folder may write to it, and so replace the secrets in it"
+        );
+    }
+    Ok(())
+}
+
 /// Returns the secret in a file at any place, made by `make` when there is none.
 pub(crate) fn secret_file(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<String> {
     let folder = match path.parent() {
@@ -239,8 +259,6 @@ fn publish(path: &Path, secret: &str) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -258,6 +276,26 @@ mod tests {
             dir.operator("o@x").unwrap().password,
             dir.operator("o@x").unwrap().password
         );
+    }
+
+    #[test]
+    fn a_folder_that_everybody_may_write_to_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, taken) in [
+            (0o755, true),
+            (0o775, true),
+            (0o777, false),
+            (0o1777, false),
+        ] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let opened = DataDir::open(folder.path());
+            assert_eq!(opened.is_ok(), taken, "{mode:o}");
+            let said = opened.map_or_else(|error| error.to_string(), |_| "chmod".to_owned());
+            assert!(said.contains("chmod"), "{said}");
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let key = secret_file(&folder.path().join("key.pem"), random_secret);
+        assert!(key.is_err());
     }
 
     #[test]
