@@ -1,12 +1,18 @@
 //! The pool: hands out connections, one per transaction.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bb8::{PooledConnection, RunError};
 use resido_observability::Metrics;
 use tokio::{sync::watch, time::Instant};
 
 use super::{Config, Error, slot::Manager};
+
+/// Failures to connect are logged no more often than this.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A connection in use; goes back to the pool, or is thrown away, when dropped.
 pub(super) type Lease = PooledConnection<'static, Manager>;
@@ -25,15 +31,32 @@ pub(super) struct Pool {
 /// Hears of connections that could not be opened: the pool tells nobody who
 /// waits for one.
 #[derive(Debug, Clone)]
-struct Failures(watch::Sender<()>);
+struct Failures {
+    told: watch::Sender<()>,
+    logged: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Failures {
+    fn new(told: watch::Sender<()>) -> Self {
+        Self {
+            told,
+            logged: Arc::default(),
+        }
+    }
+}
 
 impl bb8::ErrorSink<Error> for Failures {
     fn sink(&self, error: Error) {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "a connection to the database could not be opened"
-        );
-        self.0.send_replace(());
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        // While the database is away, every caller that waits tries.
+        if logged.is_none_or(|at| at.elapsed() > LOG_INTERVAL) {
+            *logged = Some(Instant::now());
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a connection to the database could not be opened"
+            );
+        }
+        self.told.send_replace(());
     }
 
     fn boxed_clone(&self) -> Box<dyn bb8::ErrorSink<Error>> {
@@ -56,7 +79,7 @@ impl Pool {
             .max_lifetime(None)
             .idle_timeout(Duration::from_secs(300))
             .retry_connection(false)
-            .error_sink(Box::new(Failures(failures.clone())))
+            .error_sink(Box::new(Failures::new(failures.clone())))
             .queue_strategy(bb8::QueueStrategy::Lifo)
             .build_unchecked(manager);
         Ok(Self {

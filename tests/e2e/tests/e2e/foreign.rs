@@ -7,9 +7,19 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::OnceLock,
 };
 
 use resido_e2e::{product, scratch};
+use resido_proto::{
+    identity::{CONTEXT_ISSUER, CONTEXT_TYPE, ContextClaims, Mode, Role, Subject, TenantClaims},
+    ids::{TenantId, UserId},
+};
+use resido_tenancy::{
+    keys::SigningKey,
+    tenant::{RoleNames, SchemaName},
+};
+use serde_json::json;
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign")
@@ -61,16 +71,10 @@ fn install(lock: &str, steps: impl FnOnce(&Path)) -> PathBuf {
     folder
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p3_a_python_grpc_client_works_by_reflection_alone() {
-    if !has("python3") {
-        eprintln!("left out: no python3 on this machine");
-        return;
-    }
-    let product = product::shared().await.unwrap();
-    let owner = product.owner().await.unwrap();
-    let address = product.gateway.to_string();
-    let work = move || {
+/// Returns the Python that has the packages, which are installed once.
+fn python() -> PathBuf {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    let install = || {
         let folder = install("requirements.txt", |folder| {
             let python = folder.join("venv/bin/python");
             if !python.exists() {
@@ -90,7 +94,83 @@ async fn p3_a_python_grpc_client_works_by_reflection_alone() {
                 .args(pip)
                 .arg(sources().join("requirements.txt")));
         });
-        run(Command::new(folder.join("venv/bin/python"))
+        folder.join("venv/bin/python")
+    };
+    PYTHON.get_or_init(install).clone()
+}
+
+/// A context for a service of that name, made so many seconds ago.
+fn context(tenant: TenantId, aud: &str, age: u64, life: u64) -> ContextClaims {
+    let iat = jsonwebtoken::get_current_timestamp() - age;
+    ContextClaims {
+        iss: CONTEXT_ISSUER.to_owned(),
+        aud: aud.to_owned(),
+        iat,
+        exp: iat + life,
+        sub: Subject::User(UserId::new()),
+        act: None,
+        roles: vec![Role::MEMBER],
+        perm: None,
+        tenant: Some(TenantClaims {
+            tid: tenant,
+            epoch: 1,
+            plan: "free".to_owned(),
+            place: "main".to_owned(),
+            sv: 1,
+            mode: Mode::ReadWrite,
+        }),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_python_service_verifies_contexts_as_the_guide_says() {
+    if !has("python3") {
+        eprintln!("left out: no python3 on this machine");
+        return;
+    }
+    let key = || SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+    let (ours, theirs, tenant) = (key(), key(), TenantId::new());
+    let good = context(tenant, "tickets", 0, 60);
+    let sign = |key: &SigningKey, kind, claims: &ContextClaims| key.sign(kind, claims).unwrap();
+    let bad = [
+        sign(&ours, CONTEXT_TYPE, &context(tenant, "housing", 0, 60)),
+        sign(&ours, CONTEXT_TYPE, &context(tenant, "tickets", 70, 60)),
+        sign(&ours, CONTEXT_TYPE, &context(tenant, "tickets", 0, 3600)),
+        sign(&theirs, CONTEXT_TYPE, &good),
+        sign(&ours, "JWT", &good),
+        "no.token.atall".to_owned(),
+    ];
+    let cases = json!({
+        "audience": "tickets",
+        "jwks": ours.jwks(),
+        "good": sign(&ours, CONTEXT_TYPE, &good),
+        "bad": bad,
+        "tenant": tenant,
+        "names": [SchemaName::of(tenant).as_str(), RoleNames::of("shop", tenant).runtime],
+    });
+    let work = move || {
+        let file = scratch::folder("contexts").unwrap().join("cases.json");
+        std::fs::write(&file, cases.to_string()).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        run(Command::new(python())
+            .arg(sources().join("context_check.py"))
+            .arg(root.join("docs/guides/verify-the-context.md"))
+            .arg(file));
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p3_a_python_grpc_client_works_by_reflection_alone() {
+    if !has("python3") {
+        eprintln!("left out: no python3 on this machine");
+        return;
+    }
+    let product = product::shared().await.unwrap();
+    let owner = product.owner().await.unwrap();
+    let address = product.gateway.to_string();
+    let work = move || {
+        run(Command::new(python())
             .arg(sources().join("grpc_client.py"))
             .args([&address, &owner.token]));
     };
