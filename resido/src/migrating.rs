@@ -61,9 +61,8 @@ pub(crate) async fn at_start(
         .await
         .context("the control plane cannot be migrated")?;
     if applied > 0 {
-        progress.tell(&format!(
-            "applied {applied} migrations of the control plane"
-        ));
+        let what = counted(applied, "migration");
+        progress.tell(&format!("applied {what} of the control plane"));
     }
     if policy == RunMigrations::Public {
         return Ok(None);
@@ -130,13 +129,17 @@ async fn tenants(db: PublicDatabase, sets: Arc<Sets>, options: Options, progress
     }
 }
 
+/// Writes a number and what it counts, in the plural where that is right.
+fn counted(number: usize, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
+}
+
 fn tell(report: &Report, progress: &Progress) {
     if !report.tenants.is_empty() {
         let (all, failed) = (report.tenants.len(), report.failures());
-        progress.tell(&format!(
-            "migrated {} tenants, {failed} failed",
-            all - failed
-        ));
+        let migrated = counted(all - failed, "tenant");
+        progress.tell(&format!("migrated {migrated}, {failed} failed"));
     }
     if report.failures() > 0 {
         tracing::error!(failed = report.failures(), "tenants could not be migrated");
