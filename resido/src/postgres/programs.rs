@@ -10,16 +10,15 @@ use super::{
 };
 use crate::{environment, progress::Progress};
 
-/// Returns the folder with the newest PostgreSQL programs of this machine that
-/// serve: `pg_bin` if it is given, else what `RESIDO_PG_BIN`, `PATH` and the
-/// places of Debian, Red Hat, Homebrew and an earlier fetch offer. Fetches
-/// nothing.
+/// Returns the folder with the newest PostgreSQL programs that serve: `pg_bin` if
+/// it is given, else what `RESIDO_PG_BIN`, `PATH`, the places of Debian, Red Hat
+/// and Homebrew, and an earlier fetch offer; fetches them if the machine has none.
 ///
 /// # Errors
-/// If there are none, or `pg_bin` holds none; the text says how to install them.
-pub fn find(pg_bin: Option<&Path>) -> Result<PathBuf> {
-    let programs = installed(pg_bin, None)?.with_context(|| missing(None))?;
-    Ok(programs.folder)
+/// If there are none to be had, or `pg_bin` holds none; the text says how to
+/// install them.
+pub async fn find(pg_bin: Option<&Path>, progress: &Progress) -> Result<PathBuf> {
+    Ok(obtain(pg_bin, None, progress).await?.folder)
 }
 
 /// Returns programs of the wanted major version, or the newest that serve;
@@ -93,10 +92,12 @@ fn missing(wanted: Option<u32>) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_named_folder_without_programs_is_refused() {
+    #[tokio::test]
+    async fn a_named_folder_without_programs_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let error = find(Some(dir.path())).unwrap_err();
+        let error = find(Some(dir.path()), &Progress::default())
+            .await
+            .unwrap_err();
         assert!(
             error
                 .to_string()
@@ -118,9 +119,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn another_major_version_than_the_datas_is_refused() {
-        let folder = find(None).unwrap();
+    #[tokio::test]
+    async fn another_major_version_than_the_datas_is_refused() {
+        let folder = find(None, &Progress::default()).await.unwrap();
         let error = installed(Some(&folder), Some(99)).unwrap_err();
         assert!(
             error.to_string().contains("made by PostgreSQL 99"),

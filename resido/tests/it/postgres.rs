@@ -110,7 +110,7 @@ async fn a_server_that_was_left_running_is_stopped_by_the_next_start() {
     server.stop().await.unwrap();
     // As if its owner and the watchdog had been killed.
     let data = folder.path().join("postgres/data");
-    let bin = find(None).unwrap();
+    let bin = find(None, &resido::Progress::default()).await.unwrap();
     let mut left = Command::new("setpriv");
     if rustix_is_root() {
         left.args(["--reuid=postgres", "--clear-groups", "--"]);

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use resido::Progress;
 use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 use uuid::Uuid;
@@ -57,7 +58,7 @@ impl Cluster {
     /// # Errors
     /// If there is no PostgreSQL on this machine, or it does not start.
     pub async fn start() -> Result<Self> {
-        let bin = find()?;
+        let bin = resido::postgres::find(None, &Progress::default()).await?;
         let dir = tempfile::Builder::new()
             .prefix("resido-e2e-")
             .tempdir()?
@@ -172,30 +173,6 @@ impl Drop for Cluster {
         // A server that was stopped has left it behind.
         let _removed = std::fs::remove_dir_all(&self.dir).is_ok();
     }
-}
-
-/// Finds the newest server of at least version 15.
-fn find() -> Result<PathBuf> {
-    let packaged = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten();
-    let newest = packaged
-        .flatten()
-        .filter_map(|entry| {
-            let version: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let bin = entry.path().join("bin");
-            (version >= 15 && bin.join("initdb").exists()).then_some((version, bin))
-        })
-        .max();
-    if let Some((_, bin)) = newest {
-        return Ok(bin);
-    }
-    let found = Command::new("sh")
-        .args(["-c", "command -v postgres"])
-        .output()?;
-    let path = String::from_utf8(found.stdout)?;
-    let path = std::fs::canonicalize(path.trim()).context("PostgreSQL 15 or later is needed")?;
-    Ok(path.parent().context("no folder")?.to_path_buf())
 }
 
 /// Returns whom the server must run as, where this process is root's: the server
