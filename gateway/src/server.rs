@@ -28,7 +28,6 @@ use crate::{
     render::Renderer,
     upstream::Upstream,
     watch::{Link, Watch},
-    wire::BoxError,
 };
 
 /// The gateway. Clones are the same gateway.
@@ -243,14 +242,13 @@ impl std::fmt::Debug for Gateway {
 
 /// Fetches the keys of access tokens from the control plane.
 fn key_source(control_plane: Option<ControlPlane>) -> KeySource {
+    let Some(control_plane) = control_plane else {
+        return KeySource::none();
+    };
     KeySource::new(Box::new(move || {
-        let control_plane = control_plane.clone();
+        let mut client = AuthServiceClient::new(control_plane.clone());
         Box::pin(async move {
-            let control_plane =
-                control_plane.ok_or_else(|| BoxError::from("there is no control plane"))?;
-            let body = AuthServiceClient::new(control_plane)
-                .get_jwks(GetJwksRequest {})
-                .await?;
+            let body = client.get_jwks(GetJwksRequest {}).await?;
             Ok(serde_json::from_slice(&body.into_inner().data)?)
         })
     }))

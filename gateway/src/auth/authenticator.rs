@@ -89,7 +89,7 @@ impl Authenticator {
             return Ok(known.principal);
         }
         let generation = self.keys.generation();
-        let claims = self.verify(token).await.ok_or(Refusal::CredentialInvalid)?;
+        let claims = self.verify(token).await.ok_or_else(|| self.refusal())?;
         if claims.iat > now + LEEWAY_SECONDS {
             return Err(Refusal::CredentialInvalid);
         }
@@ -102,6 +102,16 @@ impl Authenticator {
         };
         self.verified.insert(hash, verified);
         Ok(principal)
+    }
+
+    /// Why a token was not verified: before the first keys have come, nobody can
+    /// tell whether it is good.
+    fn refusal(&self) -> Refusal {
+        if self.keys.is_waiting() {
+            Refusal::NotReady
+        } else {
+            Refusal::CredentialInvalid
+        }
     }
 
     async fn verify(&self, token: &str) -> Option<AccessClaims> {
@@ -253,5 +263,17 @@ mod tests {
             assert!(authenticate(&by, &token).await.is_err(), "{token}");
         }
         assert!(authenticate(&by, &good).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn before_the_first_keys_a_token_is_not_called_bad() {
+        let token = key().sign("JWT", &claims()).unwrap();
+        let waiting = KeySource::new(Box::new(|| Box::pin(async { Err("away".into()) })));
+        for (keys, ready) in [(waiting, false), (KeySource::none(), true)] {
+            let by = Authenticator::new(keys, "resido", &["resido".to_owned()]);
+            let refused = authenticate(&by, &token).await.unwrap_err();
+            let bad = matches!(refused, Refusal::CredentialInvalid);
+            assert_eq!(bad, ready, "{refused:?}");
+        }
     }
 }

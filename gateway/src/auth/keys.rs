@@ -39,6 +39,8 @@ struct Shared {
     keys: ArcSwap<Keys>,
     fetch: Fetch,
     fetched: Mutex<Option<Instant>>,
+    /// Whether keys will come at all.
+    expected: bool,
 }
 
 /// One set of keys.
@@ -52,7 +54,20 @@ struct Keys {
 impl KeySource {
     /// Knows no keys yet.
     pub(crate) fn new(fetch: Fetch) -> Self {
+        Self::with(fetch, true)
+    }
+
+    /// Knows no keys and never will.
+    pub(crate) fn none() -> Self {
+        Self::with(
+            Box::new(|| Box::pin(async { Err("there is no issuer".into()) })),
+            false,
+        )
+    }
+
+    fn with(fetch: Fetch, expected: bool) -> Self {
         let shared = Shared {
+            expected,
             keys: ArcSwap::default(),
             fetch,
             fetched: Mutex::new(None),
@@ -65,6 +80,11 @@ impl KeySource {
     /// Whether keys have come.
     pub(crate) fn is_ready(&self) -> bool {
         !self.shared.keys.load().by_kid.is_empty()
+    }
+
+    /// Whether keys are still to come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.shared.expected && !self.is_ready()
     }
 
     /// Returns a number that changes when the keys do.

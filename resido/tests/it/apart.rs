@@ -165,8 +165,10 @@ async fn three_processes_serve_as_one() {
     let operator = fs::read_to_string(data.join("operator.json")).unwrap();
     let operator = until("accessToken", || post(&url("auth:login"), "", &operator));
     let tenant = r#"{"slug":"apart","displayName":"Apart","contactEmail":"ada@apart.example"}"#;
-    let activation = post(&url("tenants"), &operator, tenant);
-    let activation = activation["activationToken"].as_str().unwrap();
+    // The gateway may still wait for its keys: until then it answers 503.
+    let activation = until("activationToken", || {
+        post(&url("tenants"), &operator, tenant)
+    });
     let register = format!(
         r#"{{"activationToken":"{activation}","email":"ada@apart.example","password":"correct horse battery","firstName":"Ada"}}"#
     );
