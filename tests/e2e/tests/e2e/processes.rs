@@ -153,7 +153,12 @@ async fn o2_three_processes_serve_one_request_in_one_trace() {
     let mut fleet = Fleet::start().await;
     let (client, tenant) = fleet.owner("apart").await;
     let create = calls::create_property(json!({"displayName": "far"}));
-    client.call(&create).await.unwrap().message().unwrap();
+    // The service may still wait for the gateway's keys; it refuses until then.
+    let made = wait::until(Duration::from_secs(30), || async {
+        let reply = client.call(&create).await.unwrap();
+        reply.outcome.is_ok()
+    });
+    assert!(made.await, "{}", fleet.housing_process.output());
     let trace = uuid::Uuid::new_v4();
     let parent = format!("00-{}-00f067aa0ba902b7-01", trace.simple());
     let traced = client.clone().header("traceparent", &parent).unwrap();
