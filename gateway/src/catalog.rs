@@ -28,6 +28,11 @@ impl Endpoint {
     pub(crate) fn is_public(&self) -> bool {
         self.policy.access != Declared::Internal
     }
+
+    /// Whether more than one message may go either way.
+    pub(crate) fn streams(&self) -> bool {
+        self.method.client_streaming || self.method.server_streaming
+    }
 }
 
 /// All methods.

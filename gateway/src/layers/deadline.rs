@@ -68,8 +68,7 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let allowed = noted::<Arc<Endpoint>>(request.extensions()).and_then(|endpoint| {
-            let method = &endpoint.method;
-            let streams = method.client_streaming || method.server_streaming;
+            let streams = endpoint.streams();
             deadline::allowed(request.headers(), &endpoint.policy, streams, self.bounds)
         });
         let until = match allowed {

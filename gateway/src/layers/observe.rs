@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use http_body::{Frame, SizeHint};
 use resido_observability::{
     Metrics, RequestId, metrics::Outcome, metrics::Protocol, propagation, spans,
@@ -88,9 +88,9 @@ where
         }
         let trail = Arc::new(Trail::new(id, span.clone()));
         request.extensions_mut().insert(Arc::clone(&trail));
-        let path = request.uri().path().to_owned();
+        let uri = request.uri().clone();
         let mut end = End {
-            path,
+            uri,
             trail,
             metrics: self.metrics.clone(),
             started: Instant::now(),
@@ -112,7 +112,8 @@ where
 /// Closes a call when dropped.
 struct End {
     trail: Arc<Trail>,
-    path: String,
+    /// Shares its bytes with the request.
+    uri: Uri,
     metrics: Metrics,
     started: Instant,
     /// The HTTP status, once there is one.
@@ -138,7 +139,7 @@ impl Drop for End {
             duration,
         });
         if endpoint.is_none() {
-            spans::record_path(&trail.span, &self.path);
+            spans::record_path(&trail.span, self.uri.path());
         }
         let error = (code != 0).then(|| format!("{:?}", Code::from_i32(code)));
         spans::record_code(&trail.span, code, error.as_deref());

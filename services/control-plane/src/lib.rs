@@ -8,7 +8,6 @@
 
 mod audit;
 mod auth;
-mod authorize;
 mod config;
 mod control_plane;
 mod email;

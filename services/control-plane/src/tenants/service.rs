@@ -22,7 +22,6 @@ use super::{
 use crate::{
     Error,
     audit::{self, Actor, Event},
-    authorize::require,
     outbox,
 };
 
@@ -196,5 +195,5 @@ async fn change_in(
 /// Makes sure that staff of the platform calls, in one of the roles.
 pub(super) fn authorize(ctx: &CallContext, roles: &[Role], permission: &str) -> Result<(), Error> {
     ctx.platform()?;
-    require(ctx, roles, permission)
+    Ok(ctx.require(roles, permission)?)
 }

@@ -19,7 +19,6 @@ use super::{
 use crate::{
     Error,
     audit::{self, Actor, Event},
-    authorize::require,
     email::Email,
     outbox,
     passwords::Hasher,
@@ -71,7 +70,7 @@ impl Users {
         request: proto::GetUserRequest,
     ) -> Result<proto::User, Error> {
         let tenant = ctx.tenant()?;
-        require(ctx, &[], READ)?;
+        ctx.require(&[], READ)?;
         let user = match (Who::parse(&request.name)?, &ctx.principal().subject) {
             (Who::User(user), _) => user,
             (Who::Me, Subject::User(user)) => *user,
@@ -92,7 +91,7 @@ impl Users {
         request: proto::ListUsersRequest,
     ) -> Result<proto::ListUsersResponse, Error> {
         let tenant = ctx.tenant()?;
-        require(ctx, &[Role::OWNER, Role::ADMIN, Role::MEMBER], READ)?;
+        ctx.require(&[Role::OWNER, Role::ADMIN, Role::MEMBER], READ)?;
         let page = PageRequest::parse(request.page_size, &request.page_token)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
