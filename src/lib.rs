@@ -7,6 +7,7 @@
 
 pub mod deadline;
 pub mod error;
+pub mod filter;
 mod generated;
 pub mod headers;
 pub mod identity;
