@@ -72,6 +72,9 @@ pub enum RequestError {
     /// The body is of a type that the method does not take.
     #[error("the content type must be application/json in UTF-8")]
     UnsupportedMediaType,
+    /// A message of a stream is larger than the limit.
+    #[error("a message is larger than the limit")]
+    TooLarge,
     /// Path, query or body break a rule; all faults at once, at most
     /// [`MAX_FAULTS`].
     #[error("{}", joined(.0))]
@@ -118,6 +121,8 @@ pub struct FieldFault {
     pub field: String,
     /// What is wrong, for a person; long values are shortened.
     pub description: String,
+    /// Index of its message, from 0, where the body is a stream of them.
+    pub element: Option<usize>,
     /// Line of the body, from 1.
     pub line: Option<usize>,
     /// Column within the line in bytes, from 1.
@@ -129,6 +134,9 @@ impl fmt::Display for FieldFault {
         write!(f, "{}", self.place)?;
         if !self.field.is_empty() {
             write!(f, " `{}`", self.field)?;
+        }
+        if let Some(element) = self.element {
+            write!(f, " of message {element}")?;
         }
         if let (Some(line), Some(column)) = (self.line, self.column) {
             write!(f, " (line {line}, column {column})")?;
@@ -163,6 +171,7 @@ mod tests {
             place: Place::Body,
             field: field.into(),
             description: "there is no such field".into(),
+            element: None,
             line,
             column: line.map(|_| 7),
         }

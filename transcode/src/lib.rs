@@ -7,7 +7,8 @@
 //! refused with the name of the field.
 //!
 //! It leaves out everything that needs a socket: streams, headers, limits of
-//! size. Messages come and go as wire bytes.
+//! size, except that of one message in a stream. Messages come and go as wire
+//! bytes.
 
 mod api;
 mod binding;
@@ -30,6 +31,7 @@ pub use fault::{
 };
 pub use method::Method;
 pub use openapi::{OpenApiInfo, Visibility};
+pub use request::RequestStream;
 pub use response::Rendered;
 pub use rule::{CustomPattern, HttpRule};
 pub use settings::{Defaults, Enums, FieldNames, JsonOptions, UnknownFields};

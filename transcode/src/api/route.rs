@@ -6,7 +6,7 @@ use crate::{
     binding::{Binding, Body},
     fault::{RequestError, ResponseError},
     method::Method,
-    request,
+    request::{self, RequestStream},
     response::{self, Rendered},
 };
 
@@ -64,6 +64,22 @@ impl Route {
         body: &[u8],
     ) -> Result<Vec<u8>, RequestError> {
         request::build(&self.binding, &self.values, query, content_type, body)
+    }
+
+    /// Begins to make the request messages of a client stream, of at most
+    /// `limit` bytes of JSON each. The body is `application/x-ndjson`, one
+    /// message a line, or `application/json`, one array of them.
+    ///
+    /// # Errors
+    /// If the content type is not acceptable, or with every fault of path and
+    /// query.
+    pub fn requests(
+        &self,
+        query: Option<&str>,
+        content_type: Option<&str>,
+        limit: usize,
+    ) -> Result<RequestStream, RequestError> {
+        RequestStream::new(&self.binding, &self.values, query, content_type, limit)
     }
 
     /// Renders a response message, given as wire bytes.

@@ -62,6 +62,7 @@ impl<'a> Reader<'a> {
             place: Place::Body,
             field: self.path.clone(),
             description: description.to_owned(),
+            element: None,
             line: Some(line),
             column: Some(column),
         });
@@ -75,6 +76,7 @@ pub(super) fn syntax(body: &[u8], at: usize, what: &str) -> FieldFault {
         place: Place::Body,
         field: String::new(),
         description: what.to_owned(),
+        element: None,
         line: Some(line),
         column: Some(column),
     }

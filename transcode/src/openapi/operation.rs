@@ -185,14 +185,26 @@ fn request_body(binding: &Binding, schemas: &mut Schemas) -> Option<Value> {
         _ if binding.raw_request() => json!({"*/*": {"schema": {}}}),
         Body::Whole => {
             let schema = schemas.message(source, binding.json, &binding.input);
-            json!({"application/json": {"schema": schema}})
+            media(binding.method.client_streaming, &schema)
         }
         Body::Field(field) => {
             let schema = schemas.field(source, binding.json, field);
-            json!({"application/json": {"schema": schema}})
+            media(binding.method.client_streaming, &schema)
         }
     };
     Some(json!({"content": content}))
+}
+
+/// Says how one message stands in JSON, or a stream of them.
+fn media(streams: bool, schema: &Value) -> Value {
+    if streams {
+        json!({
+            "application/x-ndjson": {"schema": schema},
+            "application/json": {"schema": {"type": "array", "items": schema}},
+        })
+    } else {
+        json!({"application/json": {"schema": schema}})
+    }
 }
 
 /// Says what a success holds, by media type.
@@ -205,12 +217,5 @@ fn response(binding: &Binding, schemas: &mut Schemas) -> Value {
         None => schemas.message(source, binding.json, &binding.output),
         Some(field) => schemas.field(source, binding.json, field),
     };
-    if binding.method.server_streaming {
-        json!({
-            "application/x-ndjson": {"schema": schema},
-            "application/json": {"schema": {"type": "array", "items": schema}},
-        })
-    } else {
-        json!({"application/json": {"schema": schema}})
-    }
+    media(binding.method.server_streaming, &schema)
 }

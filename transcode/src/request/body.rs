@@ -110,11 +110,12 @@ fn http_body(
 }
 
 /// Refuses the body as a whole.
-fn refuse(description: &str) -> RequestError {
+pub(super) fn refuse(description: &str) -> RequestError {
     RequestError::Invalid(vec![FieldFault {
         place: Place::Body,
         field: String::new(),
         description: description.to_owned(),
+        element: None,
         line: None,
         column: None,
     }])

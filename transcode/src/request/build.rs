@@ -4,7 +4,7 @@
 //! binds must be the same, else the request is refused.
 
 use prost::Message as _;
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, Value};
 
 use super::{
     body::{self, Filled},
@@ -50,6 +50,33 @@ pub(crate) fn build(
     Ok(message.encode_to_vec())
 }
 
+/// Makes the wire bytes of a later message of a stream: of the body alone, which
+/// must not contradict the path.
+///
+/// # Errors
+/// As those of [`build`].
+pub(super) fn build_later(
+    binding: &Binding,
+    values: &[String],
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<Vec<u8>, RequestError> {
+    let Filled {
+        mut message,
+        mut faults,
+        present,
+    } = body::read(binding, content_type, body)?;
+    for (variable, value) in binding.variables.iter().zip(values) {
+        faults.extend(agreed(variable, value, &present, &message).err());
+    }
+    if !faults.is_empty() {
+        faults.truncate(MAX_FAULTS);
+        return Err(RequestError::Invalid(faults));
+    }
+    mask::fill(binding, &present, &mut message);
+    Ok(message.encode_to_vec())
+}
+
 /// Binds a variable of the path.
 fn bind(
     variable: &FieldPath,
@@ -57,21 +84,39 @@ fn bind(
     present: &[Present],
     message: &mut DynamicMessage,
 ) -> Result<(), FieldFault> {
-    let fault = |description| FieldFault {
-        place: Place::Path,
-        field: variable.text.clone(),
-        description,
-        line: None,
-        column: None,
-    };
-    let value = from_text(&variable.field().kind(), text).map_err(fault)?;
+    let value = agreed(variable, text, present, message)?;
+    variable
+        .put(message, value)
+        .map_err(|description| fault(variable, description))
+}
+
+/// Reads a variable of the path, of which the body must not say anything else.
+fn agreed(
+    variable: &FieldPath,
+    text: &str,
+    present: &[Present],
+    message: &DynamicMessage,
+) -> Result<Value, FieldFault> {
+    let value = from_text(&variable.field().kind(), text)
+        .map_err(|description| fault(variable, description))?;
     let in_body = present
         .iter()
         .any(|present| !present.no_value && present.path == variable.text);
     if in_body && *variable.get(message) != value {
         let text = shorten(text);
         let what = format!("the path says {text}, the body something else");
-        return Err(fault(what));
+        return Err(fault(variable, what));
     }
-    variable.put(message, value).map_err(fault)
+    Ok(value)
+}
+
+fn fault(variable: &FieldPath, description: String) -> FieldFault {
+    FieldFault {
+        place: Place::Path,
+        field: variable.text.clone(),
+        description,
+        element: None,
+        line: None,
+        column: None,
+    }
 }

@@ -130,6 +130,7 @@ fn fault(field: &str, description: String) -> FieldFault {
         place: Place::Query,
         field: shorten(field).trim_matches('`').to_owned(),
         description,
+        element: None,
         line: None,
         column: None,
     }

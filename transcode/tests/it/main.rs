@@ -18,3 +18,4 @@ mod round_trips;
 mod routes;
 mod shapes;
 mod statuses;
+mod streams;

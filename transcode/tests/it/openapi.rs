@@ -203,6 +203,19 @@ fn p2_streams_and_raw_bodies_have_their_media_types() {
     );
     assert_eq!(answer("/v1/raw", "post"), ["*/*"]);
     assert_eq!(answer("/v1/things", "get"), ["application/json"]);
+    assert_eq!(answer("/v1/files/{file}:send", "post"), ["*/*"]);
+    let asked = |path: &str| document["paths"][path]["post"]["requestBody"]["content"].clone();
+    let thing = json!({"$ref": "#/components/schemas/shapes.v1.Thing"});
+    for path in ["/v1/things:collect", "/v1/shelves/{shelve}/things:import"] {
+        let content = asked(path);
+        assert_eq!(content["application/x-ndjson"]["schema"], thing, "{path}");
+        let array = json!({"type": "array", "items": thing});
+        assert_eq!(content["application/json"]["schema"], array, "{path}");
+    }
+    assert_eq!(
+        asked("/v1/files/{file}:send"),
+        json!({"*/*": {"schema": {}}})
+    );
 }
 
 #[test]

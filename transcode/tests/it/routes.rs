@@ -115,8 +115,8 @@ fn variables_are_decoded_by_their_width() {
 
 #[test]
 fn methods_and_bindings_are_listed() {
-    assert_eq!(API.methods().len(), 12);
-    assert_eq!(API.bindings().count(), 17);
+    assert_eq!(API.methods().len(), 15);
+    assert_eq!(API.bindings().count(), 23);
     let unbound = API.method("/shapes.v1.Things/Unbound").unwrap();
     assert_eq!(unbound.full_name(), "shapes.v1.Things.Unbound");
     assert!(API.method("/shapes.v1.Things/Nothing").is_none());
