@@ -52,6 +52,20 @@ macro_rules! transaction_calls {
                 self.tx.execute(sql, params).await
             }
 
+            /// Reads a page of a list; `scope` are the values of the listing's own
+            /// condition.
+            ///
+            /// # Errors
+            /// If the statement fails; the transaction has ended then.
+            pub async fn list(
+                &self,
+                listing: &Listing,
+                scope: Params<'_>,
+                request: &ListRequest,
+            ) -> Result<Rows, Error> {
+                list::run(&self.tx, listing, scope, request).await
+            }
+
             /// Makes everything permanent.
             ///
             /// # Errors

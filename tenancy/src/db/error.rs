@@ -57,6 +57,9 @@ pub enum Error {
     /// The transaction has ended by an earlier error.
     #[error("the transaction has ended")]
     Ended,
+    /// The order keys of a row do not fit a page token: a fault of ours.
+    #[error("the keys of a row are too long for a page token")]
+    KeysTooLong,
     /// The statement or its result is wrong: a fault of ours.
     #[error("a statement failed")]
     Statement(#[source] tokio_postgres::Error),
@@ -148,6 +151,7 @@ impl Failure for Error {
             | Self::Tls(_)
             | Self::CheckFailed
             | Self::Ended
+            | Self::KeysTooLong
             | Self::Statement(_) => Kind::Internal,
         }
     }
@@ -168,6 +172,7 @@ impl Failure for Error {
             | Self::Tls(_)
             | Self::CheckFailed
             | Self::Ended
+            | Self::KeysTooLong
             | Self::Statement(_) => "INTERNAL",
         }
     }
@@ -188,6 +193,7 @@ impl Failure for Error {
             | Self::Tls(_)
             | Self::CheckFailed
             | Self::Ended
+            | Self::KeysTooLong
             | Self::Statement(_) => "an internal error occurred",
         }
         .into()

@@ -23,6 +23,7 @@ mod calls;
 mod admission;
 mod config;
 mod error;
+mod list;
 mod listen;
 mod params;
 mod pool;
@@ -33,6 +34,7 @@ mod transaction;
 
 pub use config::Config;
 pub use error::Error;
+pub use list::{Ask, Column, ListRequest, Listing, Rows};
 pub use listen::{Heard, Listener};
 pub use params::Param;
 #[doc(hidden)]

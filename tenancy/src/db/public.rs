@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use super::{
-    Config, Error, Listener, params,
+    Config, Error, ListRequest, Listener, Listing, Rows, list, params,
     pool::{Lease, OPENING_TRIES, Pool},
     transaction::{Kind, Params, Transaction},
 };

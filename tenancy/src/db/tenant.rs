@@ -7,8 +7,9 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Config, Error,
+    Config, Error, ListRequest, Listing, Rows,
     admission::Admission,
+    list,
     pool::{Lease, OPENING_TRIES, Pool},
     transaction::{Kind, Params, Transaction},
 };

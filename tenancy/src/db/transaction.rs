@@ -105,6 +105,16 @@ impl Transaction {
         sql: &'static str,
         params: Params<'_>,
     ) -> Result<Vec<Row>, Error> {
+        self.query_built(sql, params).await
+    }
+
+    /// Runs a statement whose text was built: of parts of the product's own and
+    /// placeholders, never of what a caller sent.
+    pub(super) async fn query_built(
+        &self,
+        sql: &str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, Error> {
         let run = self.lease.client.query_typed(sql, params);
         self.run(run, sql).await
     }
