@@ -16,6 +16,7 @@ mod headers;
 mod interrupted;
 mod lists;
 mod metrics;
+mod pages;
 mod port;
 mod processes;
 mod readme_tour;
