@@ -15,9 +15,13 @@ const FILES: &[&str] = &[
     "google/type/date.proto",
     "google/type/money.proto",
     "resido/housing/v1/housing.proto",
+    "resido/identity/v1/api_keys.proto",
+    "resido/identity/v1/audit.proto",
     "resido/identity/v1/identity.proto",
+    "resido/identity/v1/roles.proto",
     "resido/options/v1/options.proto",
     "resido/tenancy/v1/tenancy.proto",
+    "resido/tenancy/v1/usage.proto",
 ];
 
 #[expect(

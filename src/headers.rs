@@ -22,6 +22,12 @@ pub const GRPC_TIMEOUT: &str = "grpc-timeout";
 /// The signed context that the gateway gives to a service. Never accepted from
 /// outside.
 pub const CONTEXT: &str = "x-resido-context";
+/// Address of the client, as the gateway saw it. Never accepted from outside.
+pub const CLIENT: &str = "x-resido-client";
+/// The caller's key for a call that may come twice.
+///
+/// *Source*: draft-ietf-httpapi-idempotency-key-header.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Encoded `google.rpc.Status` beside the status of a gRPC reply.
 pub const GRPC_STATUS_DETAILS: &str = "grpc-status-details-bin";
 

@@ -155,6 +155,9 @@ pub struct ContextClaims {
     /// Permissions that narrow the roles; none means that nothing is narrowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perm: Option<Vec<String>>,
+    /// Permissions that the tenant's own roles give besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<String>,
     /// The tenant and how it stands; none for platform and anonymous calls.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantClaims>,
@@ -203,6 +206,15 @@ pub struct AccessClaims {
     /// Roles in the tenant, or on the platform.
     #[serde(default)]
     pub roles: Vec<Role>,
+    /// Permissions that narrow the roles; none means that nothing is narrowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perm: Option<Vec<String>>,
+    /// Permissions that the tenant's own roles give besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<String>,
+    /// The operator who acts as `sub`, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Subject>,
     /// Epoch of the membership when the token was made.
     #[serde(default)]
     pub epoch: i64,
@@ -222,6 +234,7 @@ mod tests {
             act: None,
             roles: vec![Role::OWNER],
             perm: None,
+            grants: Vec::new(),
             tenant,
         }
     }

@@ -123,6 +123,7 @@ fn context(product: &Product, owner: &Owner) -> String {
         act: None,
         roles: vec![Role::OWNER],
         perm: None,
+        grants: Vec::new(),
         tenant: Some(TenantClaims {
             tid: TenantId::from_resource_name(&owner.tenant).unwrap(),
             epoch: i64::MAX,

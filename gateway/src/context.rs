@@ -30,7 +30,9 @@ struct Key {
     audience: Arc<str>,
     subject: Subject,
     roles: Vec<Role>,
+    actor: Option<Subject>,
     permissions: Option<Vec<String>>,
+    grants: Vec<String>,
     tenant: Option<TenantClaims>,
 }
 
@@ -77,7 +79,9 @@ impl Minter {
             audience: Arc::clone(audience),
             subject: principal.subject.clone(),
             roles: principal.roles.clone(),
+            actor: principal.actor.clone(),
             permissions: principal.permissions.clone(),
+            grants: principal.grants.clone(),
             tenant,
         })
     }
@@ -91,7 +95,9 @@ impl Minter {
             audience: Arc::clone(audience),
             subject: Subject::Service("gateway".to_owned()),
             roles: Vec::new(),
+            actor: None,
             permissions: None,
+            grants: Vec::new(),
             tenant: None,
         })
     }
@@ -113,9 +119,10 @@ impl Minter {
                 iat: now,
                 exp: now + Signer::LIFETIME.as_secs(),
                 sub: wanted.subject,
-                act: None,
+                act: wanted.actor,
                 roles: wanted.roles,
                 perm: wanted.permissions,
+                grants: wanted.grants,
                 tenant: wanted.tenant,
             })?
             .into();

@@ -152,7 +152,7 @@ impl Watch {
                     self.directory.apply_membership(membership);
                 }
             }
-            Some(Event::Heartbeat(_)) | None => {}
+            Some(Event::ApiKey(_) | Event::Heartbeat(_)) | None => {}
         }
         self.metrics.directory_tenants(self.directory.len());
         Ok(())

@@ -37,6 +37,10 @@ pub(crate) const CONTROL_PLANE: Part = Part {
         "resido.tenancy.v1.TenantService",
         "resido.identity.v1.AuthService",
         "resido.identity.v1.UserService",
+        "resido.identity.v1.RoleService",
+        "resido.identity.v1.ApiKeyService",
+        "resido.identity.v1.AuditService",
+        "resido.tenancy.v1.UsageService",
     ],
 };
 /// The example domain.

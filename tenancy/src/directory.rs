@@ -38,6 +38,8 @@ pub struct Entry {
     pub schema_version: i64,
     /// Whether writes are refused.
     pub read_only: bool,
+    /// Former slugs that select it still.
+    pub aliases: Vec<Slug>,
 }
 
 /// A message about a tenant cannot be understood.
@@ -60,6 +62,12 @@ impl TryFrom<proto::TenantRoute> for Entry {
             placement: route.placement,
             schema_version: route.schema_version,
             read_only: route.read_only,
+            aliases: route
+                .aliases
+                .iter()
+                .map(|alias| alias.parse())
+                .collect::<Result<_, _>>()
+                .map_err(|_| InvalidEntry("alias"))?,
         })
     }
 }
@@ -76,6 +84,7 @@ impl From<&Entry> for proto::TenantRoute {
             placement: entry.placement.clone(),
             schema_version: entry.schema_version,
             read_only: entry.read_only,
+            aliases: entry.aliases.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -108,6 +117,7 @@ struct Snapshot {
     ready: bool,
     by_id: HashMap<TenantId, Arc<Entry>>,
     by_slug: HashMap<Slug, TenantId>,
+    by_alias: HashMap<Slug, TenantId>,
     by_domain: HashMap<String, TenantId>,
     memberships: HashMap<(UserId, TenantId), i64>,
 }
@@ -143,13 +153,14 @@ impl Directory {
         self.read().by_id.get(&id).cloned()
     }
 
-    /// Finds a tenant by its present slug.
+    /// Finds a tenant by its present slug, or by a former one that nobody else has.
     #[must_use]
     pub fn by_slug(&self, slug: &Slug) -> Option<Arc<Entry>> {
         let state = self.read();
         state
             .by_slug
             .get(slug)
+            .or_else(|| state.by_alias.get(slug))
             .and_then(|id| state.by_id.get(id))
             .cloned()
     }
@@ -234,6 +245,9 @@ impl Directory {
 impl Snapshot {
     fn insert(&mut self, entry: Entry) {
         self.by_slug.insert(entry.slug.clone(), entry.id);
+        for alias in &entry.aliases {
+            self.by_alias.insert(alias.clone(), entry.id);
+        }
         for domain in &entry.domains {
             self.by_domain.insert(domain.to_ascii_lowercase(), entry.id);
         }
@@ -247,6 +261,11 @@ impl Snapshot {
         // Only what still points here: another may have the slug by now.
         if self.by_slug.get(&old.slug) == Some(&id) {
             self.by_slug.remove(&old.slug);
+        }
+        for alias in &old.aliases {
+            if self.by_alias.get(alias) == Some(&id) {
+                self.by_alias.remove(alias);
+            }
         }
         for domain in &old.domains {
             let domain = domain.to_ascii_lowercase();
@@ -272,6 +291,7 @@ mod tests {
             placement: "main".into(),
             schema_version: 1,
             read_only: false,
+            aliases: Vec::new(),
         }
     }
 
@@ -291,6 +311,25 @@ mod tests {
         assert_eq!(directory.by_id(id).unwrap().slug.as_str(), "new-name");
         assert!(directory.by_slug(&"old-name".parse().unwrap()).is_none());
         assert!(directory.by_domain("NEW-NAME.example").is_some());
+    }
+
+    #[test]
+    fn a_former_slug_selects_until_it_is_given_up_or_taken() {
+        let directory = Directory::new();
+        let (first, second) = (TenantId::new(), TenantId::new());
+        let slug: Slug = "acme".parse().unwrap();
+        let renamed = Entry {
+            aliases: vec![slug.clone()],
+            ..entry(first, "renamed", 2)
+        };
+        directory.apply(renamed);
+        assert_eq!(directory.by_slug(&slug).unwrap().id, first);
+        directory.apply(entry(second, "acme", 1));
+        assert_eq!(directory.by_slug(&slug).unwrap().id, second);
+        directory.apply(entry(second, "other", 2));
+        assert_eq!(directory.by_slug(&slug).unwrap().id, first);
+        directory.apply(entry(first, "renamed", 3));
+        assert!(directory.by_slug(&slug).is_none());
     }
 
     #[test]

@@ -175,6 +175,9 @@ mod tests {
             jti: "1".into(),
             tid: Some(TenantId::new()),
             roles: vec![Role::MEMBER],
+            perm: None,
+            grants: Vec::new(),
+            act: None,
             epoch: 1,
         }
     }

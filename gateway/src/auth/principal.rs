@@ -14,8 +14,12 @@ pub(crate) struct Principal {
     pub(crate) tenant: Option<TenantId>,
     /// Roles, in the tenant or on the platform.
     pub(crate) roles: Vec<Role>,
+    /// The operator who acts as the subject, if any.
+    pub(crate) actor: Option<Subject>,
     /// Permissions that narrow the roles, if they do.
     pub(crate) permissions: Option<Vec<String>>,
+    /// Permissions that the tenant's own roles give besides.
+    pub(crate) grants: Vec<String>,
     /// Epoch of the membership when the credential was made.
     pub(crate) epoch: i64,
 }
@@ -26,7 +30,9 @@ impl Principal {
         subject: Subject::Anonymous,
         tenant: None,
         roles: Vec::new(),
+        actor: None,
         permissions: None,
+        grants: Vec::new(),
         epoch: 0,
     };
 }
@@ -37,7 +43,9 @@ impl From<AccessClaims> for Principal {
             subject: claims.sub,
             tenant: claims.tid,
             roles: claims.roles,
-            permissions: None,
+            actor: claims.act,
+            permissions: claims.perm,
+            grants: claims.grants,
             epoch: claims.epoch,
         }
     }

@@ -37,6 +37,7 @@ fn entry(id: TenantId, slug: &str, state: State, read_only: bool) -> Entry {
         placement: "main".into(),
         schema_version: 1,
         read_only,
+        aliases: Vec::new(),
     }
 }
 

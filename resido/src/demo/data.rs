@@ -161,6 +161,7 @@ impl DemoProperty {
                 }),
                 ..Property::default()
             }),
+            ..Default::default()
         }
     }
 }
@@ -179,6 +180,7 @@ fn unit(
             area_sqm: *area_sqm,
             ..Unit::default()
         }),
+        ..Default::default()
     }
 }
 

@@ -73,6 +73,7 @@ fn claims(tenant: &Tenant) -> ContextClaims {
         act: None,
         roles: vec![Role::OWNER],
         perm: None,
+        grants: Vec::new(),
         tenant: Some(tenant.claims.clone()),
     }
 }

@@ -86,6 +86,7 @@ impl Caller {
             act: None,
             roles,
             perm: None,
+            grants: Vec::new(),
             tenant: member.then(|| TenantClaims {
                 tid: TenantId::new(),
                 epoch: 2,
@@ -330,6 +331,7 @@ async fn every_fault_of_a_request_is_named_at_once() {
     let list = tenancy::ListTenantsRequest {
         page_size: -1,
         page_token: "?".into(),
+        ..Default::default()
     };
     let list = plane.request(Caller::Support, list);
     let status = plane.tenants().list_tenants(list).await.unwrap_err();

@@ -55,6 +55,7 @@ impl Housing {
             act: None,
             roles: vec![role.clone()],
             perm: permissions.map(|permission| vec![permission.to_owned()]),
+            grants: Vec::new(),
             tenant: Some(TenantClaims {
                 tid: TenantId::new(),
                 epoch: 1,

@@ -1,6 +1,6 @@
 //! What a handler knows of its call.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use resido_proto::{
     identity::{ContextClaims, Mode, Role, Subject, TenantClaims},
@@ -21,6 +21,8 @@ pub struct Principal {
     pub roles: Vec<Role>,
     /// Permissions that narrow the roles; none means that nothing is narrowed.
     pub permissions: Option<Vec<String>>,
+    /// Permissions that the tenant's own roles give besides.
+    pub grants: Vec<String>,
     /// The tenant and how it stands; none for platform and anonymous calls.
     pub tenant: Option<TenantClaims>,
 }
@@ -32,6 +34,7 @@ impl From<ContextClaims> for Principal {
             actor: claims.act,
             roles: claims.roles,
             permissions: claims.perm,
+            grants: claims.grants,
             tenant: claims.tenant,
         }
     }
@@ -43,18 +46,31 @@ pub struct CallContext {
     principal: Arc<Principal>,
     request_id: Arc<str>,
     deadline: Option<Instant>,
+    client: Option<IpAddr>,
+    idempotency_key: Option<Arc<str>>,
+}
+
+/// What a call says besides who makes it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Said<'a> {
+    /// Ties the call to its logs.
+    pub(crate) request_id: &'a str,
+    /// When the caller stops waiting.
+    pub(crate) deadline: Option<Instant>,
+    /// Where the caller is.
+    pub(crate) client: Option<IpAddr>,
+    /// What tells a repeated call.
+    pub(crate) idempotency_key: Option<&'a str>,
 }
 
 impl CallContext {
-    pub(crate) fn new(
-        principal: Arc<Principal>,
-        request_id: &str,
-        deadline: Option<Instant>,
-    ) -> Self {
+    pub(crate) fn new(principal: Arc<Principal>, said: Said<'_>) -> Self {
         Self {
             principal,
-            request_id: request_id.into(),
-            deadline,
+            request_id: said.request_id.into(),
+            deadline: said.deadline,
+            client: said.client,
+            idempotency_key: said.idempotency_key.map(Into::into),
         }
     }
 
@@ -76,6 +92,19 @@ impl CallContext {
         self.deadline
     }
 
+    /// Returns the address of the client, as the gateway saw it.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// Returns the header by which the caller marks a call that may come twice.
+    /// It is as the caller wrote it.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
+    }
+
     /// Returns the tenant the call is for.
     ///
     /// # Errors
@@ -88,7 +117,8 @@ impl CallContext {
     }
 
     /// Makes sure that the caller has one of the roles, unless the list is empty,
-    /// and the permission, where its permissions are narrower than its roles.
+    /// or holds the permission by a role of the tenant's own; and the permission,
+    /// where its permissions are narrower than its roles.
     ///
     /// The gateway has decided this already; it is asked again so that a mistake
     /// there opens nothing.
@@ -97,7 +127,9 @@ impl CallContext {
     /// [`Error::NotAllowed`].
     pub fn require(&self, roles: &[Role], permission: &str) -> Result<(), Error> {
         let principal = &*self.principal;
-        let role = roles.is_empty() || roles.iter().any(|role| principal.roles.contains(role));
+        let role = roles.is_empty()
+            || roles.iter().any(|role| principal.roles.contains(role))
+            || principal.grants.iter().any(|held| held == permission);
         let permitted = match &principal.permissions {
             Some(list) => list.iter().any(|held| held == permission),
             None => true,
@@ -192,9 +224,10 @@ mod tests {
             actor: None,
             roles: roles.to_vec(),
             permissions: permissions.map(|list| list.iter().map(ToString::to_string).collect()),
+            grants: Vec::new(),
             tenant: None,
         };
-        CallContext::new(Arc::new(principal), "r-1", None)
+        CallContext::new(Arc::new(principal), Said::default())
     }
 
     #[test]
@@ -206,6 +239,20 @@ mod tests {
         assert_eq!(ask(&[Role::VIEWER], &list), Err(Error::NotAllowed));
         assert_eq!(ask(&[], &list), Err(Error::NotAllowed));
         assert_eq!(ask(&[], &[]), Ok(()));
+    }
+
+    #[test]
+    fn a_role_of_the_tenants_own_gives_what_it_grants() {
+        let granted = |narrowed: Option<&[&str]>| {
+            let mut call = call(&[Role::named("auditor")], narrowed);
+            let principal = Arc::make_mut(&mut call.principal);
+            principal.grants.push("units.read".to_owned());
+            let ask = |permission| call.require(&[Role::OWNER], permission).is_ok();
+            (ask("units.read"), ask("units.write"))
+        };
+        assert_eq!(granted(None), (true, false));
+        assert_eq!(granted(Some(&["units.read"])), (true, false));
+        assert_eq!(granted(Some(&["units.write"])), (false, false));
     }
 
     #[test]

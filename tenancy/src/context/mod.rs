@@ -11,6 +11,7 @@ mod error;
 mod sign;
 mod verify;
 
+pub(crate) use call::Said;
 pub use call::{CallContext, Principal, TenantContext};
 pub use error::Error;
 pub use sign::Signer;

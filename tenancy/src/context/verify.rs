@@ -152,6 +152,7 @@ mod tests {
             act: None,
             roles: vec![Role::MEMBER],
             perm: None,
+            grants: Vec::new(),
             tenant: Some(TenantClaims {
                 tid: TenantId::new(),
                 epoch: 1,

@@ -19,7 +19,7 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, Span};
 
 use super::status::identify;
-use crate::context::{CallContext, Error, Verifier};
+use crate::context::{CallContext, Error, Said, Verifier};
 
 /// Calls to these services need no context: they say nothing of any tenant.
 const OPEN: &str = "/grpc.health.v1.Health/";
@@ -130,7 +130,13 @@ impl ContextLayer {
         let deadline = text(headers::GRPC_TIMEOUT)
             .and_then(resido_proto::deadline::parse_grpc)
             .and_then(|left| Instant::now().checked_add(left));
-        Ok(CallContext::new(principal, request_id(sent), deadline))
+        let said = Said {
+            request_id: request_id(sent),
+            deadline,
+            client: text(headers::CLIENT).and_then(|address| address.parse().ok()),
+            idempotency_key: text(headers::IDEMPOTENCY_KEY),
+        };
+        Ok(CallContext::new(principal, said))
     }
 }
 

@@ -100,6 +100,7 @@ fn claims(tenant: &Tenant, mode: Mode) -> ContextClaims {
         act: None,
         roles: vec![Role::MEMBER],
         perm: None,
+        grants: Vec::new(),
         tenant: Some(TenantClaims {
             tid: tenant.id,
             epoch: tenant.epoch,

@@ -148,6 +148,7 @@ impl From<Tenant> for proto::Tenant {
             etag: format!("r{}", tenant.revision),
             domains: tenant.domains,
             schema_version: tenant.schema_version,
+            ..Self::default()
         }
     }
 }

@@ -68,6 +68,9 @@ impl Issuer {
             jti: Uuid::new_v4().to_string(),
             tid,
             roles: holder.roles,
+            perm: None,
+            grants: Vec::new(),
+            act: None,
             epoch: epoch.unwrap_or_default(),
         };
         Ok(self.key.sign(TYPE, &claims)?)

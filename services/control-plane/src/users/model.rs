@@ -162,6 +162,7 @@ impl From<Member> for proto::User {
             last_login_time: person.last_login.map(Into::into),
             // Either may change by itself; both only grow.
             etag: format!("r{}-{}", person.revision, membership.epoch),
+            email_verified: false,
         }
     }
 }

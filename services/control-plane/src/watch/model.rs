@@ -20,6 +20,7 @@ pub(crate) struct Route {
     pub(crate) placement: String,
     pub(crate) schema_version: i64,
     pub(crate) read_only: bool,
+    pub(crate) aliases: Vec<String>,
 }
 
 impl Route {
@@ -42,6 +43,7 @@ impl From<Route> for proto::TenantRoute {
             placement: route.placement,
             schema_version: route.schema_version,
             read_only: route.read_only,
+            aliases: route.aliases,
         }
     }
 }
@@ -160,6 +162,7 @@ pub(super) mod tests {
             placement: "main".into(),
             schema_version: 1,
             read_only: false,
+            aliases: Vec::new(),
         }
     }
 

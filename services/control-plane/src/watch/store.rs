@@ -18,7 +18,10 @@ macro_rules! route {
             $before,
             " t.id, t.slug, t.state, t.epoch, t.plan, t.placement, t.schema_version, t.read_only,
               array(select d.domain from tenant_domains d where d.tenant_id = t.id
-                     order by d.domain) as domains ",
+                     order by d.domain) as domains,
+              array(select a.slug from tenant_aliases a
+                     where a.tenant_id = t.id and a.expire_time > now()
+                     order by a.slug) as aliases ",
             $after
         )
     };
@@ -158,6 +161,7 @@ fn route(row: &Row) -> Result<Route, Error> {
         placement: column(row, "placement")?,
         schema_version: column(row, "schema_version")?,
         read_only: column(row, "read_only")?,
+        aliases: column(row, "aliases")?,
     })
 }
 

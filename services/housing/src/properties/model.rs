@@ -220,6 +220,7 @@ mod tests {
         let request = |property_id: &str, property| proto::CreatePropertyRequest {
             property: Some(property),
             property_id: property_id.into(),
+            ..Default::default()
         };
         let faults = NewProperty::parse(request("x", property("", "de"))).unwrap_err();
         let expected = [

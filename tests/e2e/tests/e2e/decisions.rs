@@ -140,6 +140,9 @@ fn token(product: &Product, tenant: Option<TenantId>, role: &Role) -> String {
         jti: "decisions".into(),
         tid: tenant,
         roles: vec![role.clone()],
+        perm: None,
+        grants: Vec::new(),
+        act: None,
         epoch: 1,
     };
     SigningKey::from_pem(&pem)

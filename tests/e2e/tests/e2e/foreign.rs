@@ -111,6 +111,7 @@ fn context(tenant: TenantId, aud: &str, age: u64, life: u64) -> ContextClaims {
         act: None,
         roles: vec![Role::MEMBER],
         perm: None,
+        grants: Vec::new(),
         tenant: Some(TenantClaims {
             tid: tenant,
             epoch: 1,

@@ -181,6 +181,7 @@ fn claims(audience: &str, age: i64) -> ContextClaims {
         act: None,
         roles: vec![Role::PLATFORM_ADMIN],
         perm: None,
+        grants: Vec::new(),
         tenant: None,
     }
 }

@@ -138,6 +138,7 @@ impl Plane {
             act: None,
             roles,
             perm: None,
+            grants: Vec::new(),
             tenant: tenant.map(|tenant| TenantClaims {
                 tid: tenant.id,
                 epoch: tenant.epoch,

@@ -1,0 +1,1 @@
+-- Log-ins that go on, mails, and what slows guessing down.

@@ -1,0 +1,1 @@
+-- Invitations, and the roles that tenants make for themselves.

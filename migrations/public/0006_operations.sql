@@ -1,0 +1,1 @@
+-- Operations of every kind, and runs of migrations.

@@ -1,0 +1,1 @@
+-- Residents, leases with their documents, and work orders.

@@ -1,0 +1,172 @@
+//! The calls about tenants.
+
+use std::pin::Pin;
+
+use futures_util::Stream;
+use resido_proto::{
+    google::api::HttpBody,
+    tenancy::v1::{self as proto, tenant_service_server::TenantService},
+};
+use resido_tenancy::server::call_context;
+use tonic::{Request, Response, Status};
+
+use super::{answer, pending};
+use crate::{
+    tenants::Tenants,
+    watch::{WatchStream, Watches},
+};
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+pub(super) struct TenantApi {
+    pub(super) tenants: Tenants,
+    pub(super) watches: Watches,
+}
+
+#[tonic::async_trait]
+impl TenantService for TenantApi {
+    type WatchTenantsStream = WatchStream;
+    type ExportTenantStream = Answers<HttpBody>;
+    type MigrateTenantsStream = Answers<proto::MigrateTenantsResponse>;
+
+    async fn create_tenant(
+        &self,
+        request: Request<proto::CreateTenantRequest>,
+    ) -> Result<Response<proto::CreateTenantResponse>, Status> {
+        call!(self.tenants.create, request)
+    }
+
+    async fn get_tenant(
+        &self,
+        request: Request<proto::GetTenantRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        call!(self.tenants.get, request)
+    }
+
+    async fn lookup_tenant(
+        &self,
+        request: Request<proto::LookupTenantRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        call!(self.tenants.lookup, request)
+    }
+
+    async fn list_tenants(
+        &self,
+        request: Request<proto::ListTenantsRequest>,
+    ) -> Result<Response<proto::ListTenantsResponse>, Status> {
+        call!(self.tenants.list, request)
+    }
+
+    async fn suspend_tenant(
+        &self,
+        request: Request<proto::SuspendTenantRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        call!(self.tenants.suspend, request)
+    }
+
+    async fn resume_tenant(
+        &self,
+        request: Request<proto::ResumeTenantRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        call!(self.tenants.resume, request)
+    }
+
+    async fn update_tenant(
+        &self,
+        _request: Request<proto::UpdateTenantRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        Err(pending())
+    }
+
+    async fn start_maintenance(
+        &self,
+        _request: Request<proto::StartMaintenanceRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        Err(pending())
+    }
+
+    async fn end_maintenance(
+        &self,
+        _request: Request<proto::EndMaintenanceRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        Err(pending())
+    }
+
+    async fn delete_tenant(
+        &self,
+        _request: Request<proto::DeleteTenantRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        Err(pending())
+    }
+
+    async fn undelete_tenant(
+        &self,
+        _request: Request<proto::UndeleteTenantRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        Err(pending())
+    }
+
+    async fn purge_tenant(
+        &self,
+        _request: Request<proto::PurgeTenantRequest>,
+    ) -> Result<Response<proto::PurgeTenantResponse>, Status> {
+        Err(pending())
+    }
+
+    async fn resend_activation(
+        &self,
+        _request: Request<proto::ResendActivationRequest>,
+    ) -> Result<Response<proto::ResendActivationResponse>, Status> {
+        Err(pending())
+    }
+
+    async fn add_tenant_domain(
+        &self,
+        _request: Request<proto::AddTenantDomainRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        Err(pending())
+    }
+
+    async fn remove_tenant_domain(
+        &self,
+        _request: Request<proto::RemoveTenantDomainRequest>,
+    ) -> Result<Response<proto::Tenant>, Status> {
+        Err(pending())
+    }
+
+    async fn export_tenant(
+        &self,
+        _request: Request<proto::ExportTenantRequest>,
+    ) -> Result<Response<Self::ExportTenantStream>, Status> {
+        Err(pending())
+    }
+
+    async fn migrate_tenants(
+        &self,
+        _request: Request<proto::MigrateTenantsRequest>,
+    ) -> Result<Response<Self::MigrateTenantsStream>, Status> {
+        Err(pending())
+    }
+
+    async fn list_migration_runs(
+        &self,
+        _request: Request<proto::ListMigrationRunsRequest>,
+    ) -> Result<Response<proto::ListMigrationRunsResponse>, Status> {
+        Err(pending())
+    }
+
+    async fn get_migration_run(
+        &self,
+        _request: Request<proto::GetMigrationRunRequest>,
+    ) -> Result<Response<proto::MigrationRun>, Status> {
+        Err(pending())
+    }
+
+    async fn watch_tenants(
+        &self,
+        request: Request<proto::WatchTenantsRequest>,
+    ) -> Result<Response<Self::WatchTenantsStream>, Status> {
+        let ctx = call_context(&request)?;
+        answer(self.watches.open(&ctx, request.into_inner()))
+    }
+}

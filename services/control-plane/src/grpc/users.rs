@@ -1,0 +1,105 @@
+//! The calls about people.
+
+use resido_proto::identity_api::v1::{self as proto, user_service_server::UserService};
+use tonic::{Request, Response, Status};
+
+use super::pending;
+use crate::users::Users;
+
+pub(super) struct UserApi {
+    pub(super) users: Users,
+}
+
+#[tonic::async_trait]
+impl UserService for UserApi {
+    async fn register_user(
+        &self,
+        request: Request<proto::RegisterUserRequest>,
+    ) -> Result<Response<proto::User>, Status> {
+        call!(self.users.register, request)
+    }
+
+    async fn get_user(
+        &self,
+        request: Request<proto::GetUserRequest>,
+    ) -> Result<Response<proto::User>, Status> {
+        call!(self.users.get, request)
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<proto::ListUsersRequest>,
+    ) -> Result<Response<proto::ListUsersResponse>, Status> {
+        call!(self.users.list, request)
+    }
+
+    async fn invite_user(
+        &self,
+        _request: Request<proto::InviteUserRequest>,
+    ) -> Result<Response<proto::Invitation>, Status> {
+        Err(pending())
+    }
+
+    async fn list_invitations(
+        &self,
+        _request: Request<proto::ListInvitationsRequest>,
+    ) -> Result<Response<proto::ListInvitationsResponse>, Status> {
+        Err(pending())
+    }
+
+    async fn resend_invitation(
+        &self,
+        _request: Request<proto::ResendInvitationRequest>,
+    ) -> Result<Response<proto::Invitation>, Status> {
+        Err(pending())
+    }
+
+    async fn revoke_invitation(
+        &self,
+        _request: Request<proto::RevokeInvitationRequest>,
+    ) -> Result<Response<proto::Invitation>, Status> {
+        Err(pending())
+    }
+
+    async fn update_user(
+        &self,
+        _request: Request<proto::UpdateUserRequest>,
+    ) -> Result<Response<proto::User>, Status> {
+        Err(pending())
+    }
+
+    async fn change_password(
+        &self,
+        _request: Request<proto::ChangePasswordRequest>,
+    ) -> Result<Response<()>, Status> {
+        Err(pending())
+    }
+
+    async fn activate_user(
+        &self,
+        _request: Request<proto::ActivateUserRequest>,
+    ) -> Result<Response<proto::User>, Status> {
+        Err(pending())
+    }
+
+    async fn deactivate_user(
+        &self,
+        _request: Request<proto::DeactivateUserRequest>,
+    ) -> Result<Response<proto::User>, Status> {
+        Err(pending())
+    }
+
+    async fn set_roles(
+        &self,
+        _request: Request<proto::SetRolesRequest>,
+    ) -> Result<Response<proto::User>, Status> {
+        Err(pending())
+    }
+
+    async fn delete_user(
+        &self,
+        _request: Request<proto::DeleteUserRequest>,
+    ) -> Result<Response<()>, Status> {
+        Err(pending())
+    }
+}
