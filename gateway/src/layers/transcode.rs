@@ -14,9 +14,9 @@ use super::gate::noted;
 use crate::{
     call::Trail,
     config::Limits,
-    refusal::{Refusal, Stopped},
+    refusal::Stopped,
     render::Renderer,
-    rest::{Rest, server_stream, unary},
+    rest::{Rest, raw_stream, server_stream, unary},
     wire::{Reply, Request},
 };
 
@@ -77,13 +77,12 @@ where
         let TranscodeLayer { rest, renderer } = self.layer.clone();
         Box::pin(async move {
             let trail: Arc<Trail> = noted(request.extensions())?;
-            let method = route.method();
-            match (method.client_streaming, method.server_streaming) {
-                (false, false) => unary(rest, inner, request, route, trail).await,
-                (false, true) => {
+            match (route.method().server_streaming, route.raw_response()) {
+                (false, _) => unary(rest, inner, request, route, trail).await,
+                (true, false) => {
                     server_stream(rest, inner, request, route, (trail, renderer)).await
                 }
-                (true, _) => Err(Refusal::RouteNotFound.into()),
+                (true, true) => raw_stream(rest, inner, request, route, (trail, renderer)).await,
             }
         })
     }

@@ -24,12 +24,7 @@ pub(super) async fn read(
     limit: usize,
     idle: Duration,
 ) -> Result<Bytes, Refusal> {
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .map(HeaderValue::as_bytes);
-    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
-        return Err(Refusal::MediaTypeUnsupported);
-    }
+    check_encoding(headers)?;
     let announced = http_body::Body::size_hint(&body).lower();
     if usize::try_from(announced).map_or(true, |bytes| bytes > limit) {
         tokio::spawn(drain(body));
@@ -57,9 +52,23 @@ pub(super) async fn read(
     }
 }
 
+/// Checks that a body comes as it is.
+///
+/// # Errors
+/// [`Refusal::MediaTypeUnsupported`] if it is encoded.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let encoding = headers
+        .get(header::CONTENT_ENCODING)
+        .map(HeaderValue::as_bytes);
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        return Err(Refusal::MediaTypeUnsupported);
+    }
+    Ok(())
+}
+
 /// Reads on for a while what nobody wants: a connection that is closed on unread
 /// bytes is reset, and the answer that says so is lost with it.
-async fn drain(mut body: Body) {
+pub(super) async fn drain(mut body: Body) {
     let mut left = DRAINED_BYTES;
     let read_on = async {
         while let Some(Ok(frame)) = body.frame().await {

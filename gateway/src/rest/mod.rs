@@ -3,8 +3,17 @@
 
 mod body;
 mod frames;
+mod raw;
+mod replies;
+mod request;
 mod stream;
 mod unary;
+mod upload;
 
+pub(crate) use raw::raw_stream;
+pub(crate) use request::Rest;
 pub(crate) use stream::server_stream;
-pub(crate) use unary::{Rest, unary};
+pub(crate) use unary::unary;
+
+#[cfg(test)]
+mod tests;

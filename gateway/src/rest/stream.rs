@@ -14,10 +14,7 @@ use resido_transcode::Route;
 use tonic::{Status, body::Body};
 use tower::Service;
 
-use super::{
-    frames::Messages,
-    unary::{Rest, started, unrenderable},
-};
+use super::{replies::Replies, request::Rest};
 use crate::{
     call::Trail,
     headers,
@@ -105,7 +102,7 @@ impl Form {
 /// Why there is no reply.
 pub(crate) async fn server_stream<S>(
     rest: Rest,
-    mut inner: S,
+    inner: S,
     request: Request,
     route: Arc<Route>,
     (trail, renderer): (Arc<Trail>, Renderer),
@@ -114,25 +111,15 @@ where
     S: Service<Request, Response = Reply, Error = Stopped>,
 {
     let form = Form::accepted(request.headers());
-    let reply = inner.call(rest.bind(request, &route).await?).await?;
-    let (head, body) = started(reply)?;
-    let mut messages = Messages::new(body, rest.reply_bytes);
-    let first = messages.next().await?;
-    let first = first
-        .map(|message| {
-            route
-                .response(&message)
-                .map_err(|error| unrenderable(&error))
-        })
-        .transpose()?;
+    let (head, mut replies) = Replies::open(&rest, inner, request, route).await?;
+    let first = replies.next().await?;
     let begun = match &first {
         Some(rendered) => form.message(&rendered.bytes, true),
         None => form.end(true),
     };
     let running = Running {
-        messages,
+        replies,
         form,
-        route,
         trail,
         renderer,
     };
@@ -157,9 +144,8 @@ where
 }
 
 struct Running {
-    messages: Messages,
+    replies: Replies,
     form: Form,
-    route: Arc<Route>,
     trail: Arc<Trail>,
     renderer: Renderer,
 }
@@ -182,7 +168,7 @@ fn frames_of(state: State) -> impl Stream<Item = Result<Frame<Bytes>, Status>> {
 
 impl Running {
     async fn step(mut self: Box<Self>) -> (Result<Frame<Bytes>, Status>, State) {
-        let next = self.messages.next();
+        let next = self.replies.next();
         let next = if self.form == Form::Events {
             match tokio::time::timeout(KEEP_ALIVE, next).await {
                 Ok(next) => next,
@@ -196,16 +182,7 @@ impl Running {
         } else {
             next.await
         };
-        let rendered = match next {
-            Ok(Some(message)) => self
-                .route
-                .response(&message)
-                .map(Some)
-                .map_err(|error| unrenderable(&error)),
-            Ok(None) => Ok(None),
-            Err(stopped) => Err(stopped),
-        };
-        match rendered {
+        match next {
             Ok(Some(rendered)) => {
                 let frame = Frame::data(self.form.message(&rendered.bytes, false));
                 (Ok(frame), State::Running(self))

@@ -1,22 +1,17 @@
-//! A REST call with one message each way.
+//! A REST call that is answered by one message.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::Full;
-use resido_proto::error::Violation;
-use resido_transcode::{FieldFault, RequestError, ResponseError, Route};
+use resido_transcode::{ResponseError, Route};
 use tonic::{Status, body::Body};
 use tower::Service;
 
-use super::{
-    body,
-    frames::{Messages, frame},
-};
+use super::{frames::Messages, request::Rest};
 use crate::{
     call::Trail,
-    config::Limits,
     headers,
     refusal::{Refusal, Stopped},
     wire::{Reply, Request},
@@ -25,50 +20,7 @@ use crate::{
 /// Metadata by which a service may choose the status of a REST reply.
 const HTTP_CODE: &str = "x-http-code";
 
-/// What REST calls need to know.
-#[derive(Debug, Clone)]
-pub(crate) struct Rest {
-    body_bytes: usize,
-    body_idle: Duration,
-    pub(super) reply_bytes: usize,
-}
-
-impl Rest {
-    /// Reads within these limits.
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            body_bytes: limits.body_bytes,
-            body_idle: limits.body_idle(),
-            reply_bytes: limits.reply_bytes,
-        }
-    }
-
-    /// Makes the gRPC request of a REST request.
-    pub(super) async fn bind(&self, request: Request, route: &Route) -> Result<Request, Stopped> {
-        let (mut head, body) = request.into_parts();
-        let read = body::read(body, &head.headers, self.body_bytes, self.body_idle).await?;
-        let kind = head.headers.get(header::CONTENT_TYPE);
-        let kind = kind
-            .map(|kind| kind.to_str().map_err(|_| Refusal::MediaTypeUnsupported))
-            .transpose()?;
-        let message = route
-            .request(head.uri.query(), kind, &read)
-            .map_err(refuse)?;
-        let framed = Full::new(frame(&message)?);
-        head.headers = headers::from_rest(&head.headers);
-        head.headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/grpc"),
-        );
-        head.method = Method::POST;
-        head.version = Version::HTTP_2;
-        head.uri =
-            http::Uri::try_from(route.method().path.as_str()).map_err(|_| Refusal::Internal)?;
-        Ok(Request::from_parts(head, Body::new(framed)))
-    }
-}
-
-/// Carries out a unary call.
+/// Carries out a call that is answered by one message.
 ///
 /// # Errors
 /// Why there is no reply.
@@ -83,13 +35,17 @@ where
     S: Service<Request, Response = Reply, Error = Stopped>,
 {
     let head_only = request.method() == Method::HEAD;
-    let reply = inner.call(rest.bind(request, &route).await?).await?;
-    let (head, body) = started(reply)?;
-    let mut messages = Messages::new(body, rest.reply_bytes);
-    let message = messages.next().await?.ok_or(Refusal::UpstreamInvalid)?;
-    if messages.next().await?.is_some() {
-        return Err(Refusal::UpstreamInvalid.into());
-    }
+    let (request, mut told) = rest.bind(request, &route).await?;
+    let answer = async {
+        let (head, body) = started(inner.call(request).await?)?;
+        let mut messages = Messages::new(body, rest.reply_bytes);
+        let message = messages.next().await?.ok_or(Refusal::UpstreamInvalid)?;
+        if messages.next().await?.is_some() {
+            return Err(Refusal::UpstreamInvalid.into());
+        }
+        Ok((head, messages, message))
+    };
+    let (head, messages, message) = told.unless(answer).await?;
     let rendered = route
         .response(&message)
         .map_err(|error| unrenderable(&error))?;
@@ -103,10 +59,7 @@ where
     };
     let mut reply = Reply::new(Body::new(Full::new(body)));
     *reply.headers_mut() = headers::to_rest(&head.headers);
-    if let Some(status) = chosen_status(&head.headers) {
-        *reply.status_mut() = status;
-        reply.headers_mut().remove(HTTP_CODE);
-    }
+    choose_status(&mut reply, &head.headers);
     reply
         .headers_mut()
         .extend(headers::to_rest(messages.trailers()));
@@ -133,34 +86,26 @@ pub(super) fn started(reply: Reply) -> Result<(http::response::Parts, Body), Sto
     }
 }
 
-fn chosen_status(metadata: &http::HeaderMap) -> Option<StatusCode> {
+/// Gives a reply the status that the service has chosen, if it has.
+pub(super) fn choose_status(reply: &mut Reply, metadata: &HeaderMap) {
+    if let Some(status) = chosen_status(metadata) {
+        *reply.status_mut() = status;
+        reply.headers_mut().remove(HTTP_CODE);
+    }
+}
+
+fn chosen_status(metadata: &HeaderMap) -> Option<StatusCode> {
     let code: u16 = metadata.get(HTTP_CODE)?.to_str().ok()?.parse().ok()?;
     StatusCode::from_u16(code)
         .ok()
         .filter(|status| (200..600).contains(&status.as_u16()))
 }
 
+/// Notes that a reply could not be rendered.
 pub(super) fn unrenderable(error: &ResponseError) -> Stopped {
     tracing::error!(
         error = error as &dyn std::error::Error,
         "a reply could not be rendered"
     );
     Refusal::UpstreamInvalid.into()
-}
-
-fn refuse(error: RequestError) -> Stopped {
-    let RequestError::Invalid(faults) = error else {
-        return Refusal::MediaTypeUnsupported.into();
-    };
-    Refusal::Invalid(faults.into_iter().map(violation).collect()).into()
-}
-
-fn violation(fault: FieldFault) -> Violation {
-    let mut description = fault.description;
-    if let (Some(line), Some(column)) = (fault.line, fault.column) {
-        description.push_str(&format!(" (body, line {line}, column {column})"));
-    } else {
-        description.push_str(&format!(" ({})", fault.place));
-    }
-    Violation::new(fault.field, description)
 }
