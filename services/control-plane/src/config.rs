@@ -14,6 +14,10 @@ pub const NAME: &str = "control-plane";
 pub struct Config {
     /// `iss` of access tokens; default `resido`.
     pub issuer: String,
+    /// Where callers reach the gateway, `http://` or `https://` without a slash at
+    /// the end: links in mails and in the OpenID Connect document begin with it;
+    /// default `http://127.0.0.1:8080`.
+    pub public_url: String,
     /// Life of an access token, in seconds, 60 to 3600; default 900.
     pub access_token_seconds: u32,
     /// Password hashes computed at once, 0 to 1024; default 0, which means as many
@@ -45,6 +49,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             issuer: ACCESS_ISSUER.to_owned(),
+            public_url: "http://127.0.0.1:8080".to_owned(),
             access_token_seconds: 900,
             max_hashes: 0,
             max_waiting_hashes: 64,
@@ -83,6 +88,11 @@ impl Config {
         if self.issuer.is_empty() {
             faults.push("issuer must not be empty".to_owned());
         }
+        if !is_base(&self.public_url) {
+            let fault = "public_url must be `http://` or `https://`, a host, and at most a path \
+                         without a slash at the end";
+            faults.push(fault.to_owned());
+        }
         faults
     }
 
@@ -108,6 +118,18 @@ impl Config {
     }
 }
 
+/// Whether paths can be put behind a URL.
+fn is_base(url: &str) -> bool {
+    let Ok(parsed) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    let web = matches!(parsed.scheme_str(), Some("http" | "https"));
+    let named = parsed
+        .authority()
+        .is_some_and(|host| !host.host().is_empty() && !host.as_str().contains('@'));
+    web && named && parsed.query().is_none() && !url.contains('#') && !url.ends_with('/')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +144,7 @@ mod tests {
     fn every_setting_out_of_range_is_named() {
         let config = Config {
             issuer: String::new(),
+            public_url: "resido.example".to_owned(),
             access_token_seconds: 3601,
             max_hashes: 1025,
             max_provisioning: 0,
@@ -131,7 +154,31 @@ mod tests {
             lease_seconds: 1,
             ..Config::default()
         };
-        assert_eq!(config.faults().len(), 8, "{:?}", config.faults());
+        assert_eq!(config.faults().len(), 9, "{:?}", config.faults());
+    }
+
+    #[test]
+    fn links_begin_with_the_public_url() {
+        for url in [
+            "https://api.example",
+            "http://[::1]:8080",
+            "https://example.com/resido",
+        ] {
+            assert!(is_base(url), "{url}");
+        }
+        for url in [
+            "",
+            "api.example",
+            "ftp://api.example",
+            "https://",
+            "https://api.example/",
+            "https://api.example?x=1",
+            "https://api.example#x",
+            "https://a@api.example",
+            "https://api.example\n",
+        ] {
+            assert!(!is_base(url), "{url}");
+        }
     }
 
     #[test]
