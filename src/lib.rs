@@ -12,6 +12,7 @@ mod generated;
 pub mod headers;
 pub mod identity;
 pub mod ids;
+pub mod mask;
 pub mod page;
 pub mod validate;
 

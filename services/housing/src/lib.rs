@@ -9,10 +9,10 @@ mod error;
 mod etag;
 mod housing;
 mod id;
-mod mask;
 mod properties;
 mod roles;
 mod units;
 
 pub use error::Error;
 pub use housing::{NAME, routes};
+use resido_proto::mask;

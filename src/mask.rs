@@ -3,17 +3,18 @@
 //! *Source*: AIP-134 and AIP-161.
 
 use prost_types::FieldMask;
-use resido_proto::{error::Violation, validate::Checks};
+
+use crate::{error::Violation, validate::Checks};
 
 /// A checked update mask.
 #[derive(Debug)]
-pub(crate) struct Mask(Vec<String>);
+pub struct Mask(Vec<String>);
 
 impl Mask {
     /// Checks a mask against the fields that may change, and notes a missing or
     /// empty mask and each unknown path. The path of a message covers the fields
     /// in it, and `*` covers all.
-    pub(crate) fn parse(mask: Option<FieldMask>, known: &[&str], checks: &mut Checks) -> Self {
+    pub fn parse(mask: Option<FieldMask>, known: &[&str], checks: &mut Checks) -> Self {
         let paths = mask.map(|mask| mask.paths).unwrap_or_default();
         checks.require(!paths.is_empty(), "update_mask", "is required");
         for path in &paths {
@@ -29,12 +30,14 @@ impl Mask {
     }
 
     /// Whether the mask names the field, or a message around it.
-    fn has(&self, leaf: &str) -> bool {
+    #[must_use]
+    pub fn has(&self, leaf: &str) -> bool {
         self.0.iter().any(|path| path == "*" || covers(path, leaf))
     }
 
     /// Returns the new value where the mask names the field, else the old one.
-    pub(crate) fn pick<T>(&self, leaf: &str, new: T, old: T) -> T {
+    #[must_use]
+    pub fn pick<T>(&self, leaf: &str, new: T, old: T) -> T {
         if self.has(leaf) { new } else { old }
     }
 
@@ -43,7 +46,7 @@ impl Mask {
     ///
     /// # Errors
     /// The faults that are left.
-    pub(crate) fn only(
+    pub fn only(
         &self,
         resource: &str,
         checked: Result<(), Vec<Violation>>,
