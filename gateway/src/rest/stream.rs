@@ -26,6 +26,10 @@ use crate::{
 /// A silent stream of events is kept alive this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// An error within a stream has so long to go out: what has not gone out when the
+/// stream breaks off is lost with it.
+const LAST_WORD: Duration = Duration::from_millis(100);
+
 /// How the messages of a stream stand in the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -160,7 +164,10 @@ fn frames_of(state: State) -> impl Stream<Item = Result<Frame<Bytes>, Status>> {
     stream::unfold(state, |state| async {
         match state {
             State::Running(running) => Some(running.step().await),
-            State::Broken => Some((Err(Status::aborted("the stream broke off")), State::Over)),
+            State::Broken => {
+                tokio::time::sleep(LAST_WORD).await;
+                Some((Err(Status::aborted("the stream broke off")), State::Over))
+            }
             State::Over => None,
         }
     })

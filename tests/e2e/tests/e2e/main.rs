@@ -21,6 +21,7 @@ mod port;
 mod processes;
 mod readme_tour;
 mod refused_work;
+mod rest_streams;
 mod scenario;
 mod schemas;
 mod suspend;
