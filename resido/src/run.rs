@@ -15,11 +15,11 @@ use crate::{
 /// Runs a command and returns the process's exit code: 0 if it did what it
 /// should, 1 if it failed; `--help` tells of others.
 pub async fn run(cli: Cli) -> ExitCode {
-    match execute(cli).await {
+    match Box::pin(execute(cli)).await {
         Ok(code) => code,
         Err(error) => {
             terminal::failure(&error);
-            ExitCode::FAILURE
+            commands::exit_code(&error)
         }
     }
 }
@@ -57,6 +57,9 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         Command::ControlPlane(flags) => commands::control_plane(&flags, settings).await,
         Command::Housing(flags) => commands::housing(&flags, settings).await,
         Command::Migrate(command) => commands::migrate(&command, settings, format).await,
+        Command::Tenants(flags) => commands::tenants(&flags, settings, format).await,
+        Command::Users(flags) => commands::users(&flags, settings, format).await,
+        Command::Audit(flags) => commands::audit(&flags, settings, format).await,
         Command::Routes(which) => commands::routes(which, &settings, format),
         Command::Openapi(which) => commands::openapi(which, &settings),
         Command::Db(_) | Command::CheckConfig | Command::Completions { .. } => {

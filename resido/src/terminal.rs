@@ -35,6 +35,24 @@ pub(crate) fn failure(error: &anyhow::Error) {
     }
 }
 
+/// Prints a value for programs.
+pub(crate) fn json(value: &serde_json::Value) -> anyhow::Result<()> {
+    line(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Prints labels and their values, one a line, without those that are empty.
+pub(crate) fn pairs(pairs: &[(&str, String)]) {
+    let shown = || pairs.iter().filter(|(_, value)| !value.is_empty());
+    let width = shown().map(|(label, _)| label.chars().count()).max();
+    for (label, value) in shown() {
+        line(&format!(
+            "{label:<width$}  {value}",
+            width = width.unwrap_or_default()
+        ));
+    }
+}
+
 /// Prints rows as a table for people, or as JSON for programs.
 pub(crate) fn rows<T: Serialize>(
     format: Format,

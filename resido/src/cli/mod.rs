@@ -4,14 +4,19 @@
 //! over the documented defaults; what neither a flag nor a variable said is
 //! `None` here.
 
+mod control;
 mod database;
 mod migrate;
 mod root;
 mod serve;
 mod time;
 
+pub(crate) use control::{
+    Audit, ControlTarget, Listed, Maintenance, OneTenant, OneUser, TenantCommands, Tenants,
+    UserCommands, Users,
+};
 pub(crate) use database::{Database, Db};
-pub(crate) use migrate::{Migrate, MigrateTarget, Migrations, SetName};
+pub(crate) use migrate::{Migrate, Migrations, SetName};
 pub use root::Cli;
 pub(crate) use root::{Command, Described, Format, Global, LogFormat};
 pub(crate) use serve::{ControlPlane, Gateway, Housing, Service, Up};

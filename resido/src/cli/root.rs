@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::{ControlPlane, Db, Gateway, Housing, Migrate, Up};
+use super::{Audit, ControlPlane, Db, Gateway, Housing, Migrate, TenantCommands, Up, UserCommands};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 the command line is wrong, 130 told to end twice.
 Of `migrate up`: 0 all current, 1 some tenants failed, 2 refused, 3 another process migrates.
+Of `tenants`, `users`, `audit`: 1 failed, 2 not confirmed, 3 a rule forbids it, 4 there is no such thing.
 
 Settings: flags win over the environment, that over resido.toml, that over the defaults.
 NO_COLOR turns colours off; OTEL_EXPORTER_OTLP_ENDPOINT names a collector for traces.";
@@ -78,6 +79,12 @@ pub(crate) enum Command {
     /// Prepare a database, or find the running one
     #[command(subcommand)]
     Db(Db),
+    /// Create, find and govern tenants
+    Tenants(TenantCommands),
+    /// Govern the people of a tenant
+    Users(UserCommands),
+    /// Print the record of who did what
+    Audit(Audit),
     /// List the routes of the gateway and who may call them
     Routes(Described),
     /// Print the OpenAPI document of the gateway

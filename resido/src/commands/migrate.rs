@@ -40,7 +40,8 @@ pub(crate) async fn migrate(
     };
     let settings = settings.with_migrations(&flags.migrations)?;
     let sets = migrating::sets(&settings)?;
-    let target = Target::open(flags, &settings, purpose).await?;
+    let login = flags.control_database_url.as_ref();
+    let target = Target::open(&flags.database, login, &settings, purpose).await?;
     let done = match purpose {
         Purpose::Look => status(&target.db, &sets, format).await,
         Purpose::Change => up(&target.db, &sets, &settings, format).await,

@@ -6,7 +6,7 @@ use resido_tenancy::db::PublicDatabase;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    cli::{Database, MigrateTarget},
+    cli::Database,
     data_dir::DataDir,
     logins::{self, DATABASE},
     postgres::{self, NO_DATABASE, Options, Server},
@@ -34,14 +34,15 @@ impl Target {
     /// Reaches the database: by the login's URL, by an administrator's, or the
     /// embedded one, which is started if it does not run.
     pub(super) async fn open(
-        flags: &MigrateTarget,
+        database: &Database,
+        login: Option<&SecretString>,
         settings: &Settings,
         purpose: Purpose,
     ) -> Result<Self> {
-        let (url, server) = match &flags.control_database_url {
+        let (url, server) = match login {
             Some(url) => (url.clone(), None),
-            None if purpose == Purpose::Look => look(&flags.database).await?,
-            None => reach(&flags.database).await?,
+            None if purpose == Purpose::Look => look(database).await?,
+            None => reach(database).await?,
         };
         let db = PublicDatabase::new(settings.database.control(url), Metrics::default())?;
         Ok(Self { db, server })
