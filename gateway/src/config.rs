@@ -120,7 +120,8 @@ pub struct Limits {
     pub requests: usize,
     /// Streams of one HTTP/2 connection at most; default 128.
     pub streams_per_connection: u32,
-    /// Bytes of a REST request's body at most; default 4 MiB.
+    /// Bytes of a REST request's body at most, or of one message where the body
+    /// is a stream of them; default 4 MiB.
     pub body_bytes: usize,
     /// Bytes of one message that a service returns to a REST caller at most;
     /// default 64 MiB.
