@@ -15,6 +15,7 @@ mod error;
 mod grpc;
 mod outbox;
 mod passwords;
+mod roles;
 mod row;
 mod tenants;
 mod tokens;

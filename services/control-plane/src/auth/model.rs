@@ -8,6 +8,7 @@ use resido_tenancy::tenant::{Selector, State};
 
 use crate::{
     Error,
+    roles::Grants,
     tokens::Holder,
     users::{Membership, MembershipState},
 };
@@ -56,17 +57,21 @@ pub(crate) enum Way {
 
 impl Way {
     /// Returns what a token for this way says.
-    pub(crate) fn holder(&self, user: UserId) -> Holder {
+    pub(crate) fn holder(&self, user: UserId, grants: Grants) -> Holder {
         match self {
             Self::Tenant(door) => Holder {
                 user,
                 membership: Some((door.tenant, door.membership.epoch)),
                 roles: door.membership.roles.clone(),
+                grants,
+                actor: None,
             },
             Self::Platform(roles) => Holder {
                 user,
                 membership: None,
                 roles: roles.clone(),
+                grants,
+                actor: None,
             },
         }
     }
@@ -155,8 +160,10 @@ mod tests {
             user,
             membership: Some((chosen.tenant, 4)),
             roles: vec![Role::MEMBER],
+            grants: Grants::default(),
+            actor: None,
         };
-        assert_eq!(way.holder(user), expected);
+        assert_eq!(way.holder(user, Grants::default()), expected);
     }
 
     #[test]
@@ -221,7 +228,10 @@ mod tests {
     fn staff_without_a_tenant_reach_the_platform() {
         let way = choose(None, Vec::new(), staff()).unwrap();
         assert!(matches!(&way, Way::Platform(roles) if *roles == staff()));
-        assert_eq!(way.holder(UserId::new()).membership, None);
+        assert_eq!(
+            way.holder(UserId::new(), Grants::default()).membership,
+            None
+        );
         let error = choose(None, Vec::new(), Vec::new()).unwrap_err();
         assert!(matches!(error, Error::Credentials), "{error:?}");
     }

@@ -18,6 +18,7 @@ use crate::{
     Error,
     email::Email,
     passwords::{self, Hasher},
+    roles::Grants,
     tokens::Issuer,
     users::{self, Member, Membership, MembershipState, Person},
 };
@@ -79,10 +80,10 @@ impl Auth {
         let (person, hash) = known.filter(|_| right).ok_or(Error::Credentials)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let entered = enter(&tx, person, &hash, claim.tenant.as_ref()).await;
-        let (person, way) = tx.finish(entered).await?;
+        let (person, way, grants) = tx.finish(entered).await?;
         let seconds = self.issuer.lifetime_seconds();
         Ok(proto::LoginResponse {
-            access_token: self.issuer.issue(way.holder(person.id))?,
+            access_token: self.issuer.issue(way.holder(person.id, grants))?,
             refresh_token: String::new(),
             token_type: "Bearer".to_owned(),
             expires_in: i32::try_from(seconds).unwrap_or(i32::MAX),
@@ -105,13 +106,14 @@ async fn enter(
     mut person: Person,
     hash: &str,
     tenant: Option<&Selector>,
-) -> Result<(Person, Way), Error> {
+) -> Result<(Person, Way, Grants), Error> {
     let doors = store::doors(tx, person.id, tenant).await?;
     let platform = store::platform_roles(tx, person.id).await?;
     let way = choose(tenant, doors, platform)?;
+    let grants = store::grants(tx, &way).await?;
     let time = store::logged_in(tx, person.id, hash).await?;
     person.last_login = Some(time.ok_or(Error::Credentials)?);
-    Ok((person, way))
+    Ok((person, way, grants))
 }
 
 /// Shows a person as what the way makes of them.

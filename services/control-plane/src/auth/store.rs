@@ -12,11 +12,12 @@ use resido_tenancy::{
 };
 use uuid::Uuid;
 
-use super::model::Door;
+use super::model::{Door, Way};
 use crate::{
     Error,
+    roles::{self, Grants},
     row::column,
-    users::{Membership, roles},
+    users,
 };
 
 /// More memberships of one person than these are not looked at.
@@ -56,7 +57,7 @@ pub(super) async fn doors(
 pub(super) async fn platform_roles(tx: &PublicTx, user: UserId) -> Result<Vec<Role>, Error> {
     let row = tx.query_opt(PLATFORM, params![user.as_uuid()]).await?;
     let names = row.map(|row| column(&row, "roles")).transpose()?;
-    Ok(roles(names.unwrap_or_default()))
+    Ok(users::roles(names.unwrap_or_default()))
 }
 
 /// Records a log-in and returns its time; none if the password was changed since
@@ -72,6 +73,14 @@ pub(super) async fn logged_in(
     row.map(|row| column(&row, "last_login_time")).transpose()
 }
 
+/// Reads what the roles of a way come to; the way was read before.
+pub(super) async fn grants(tx: &PublicTx, way: &Way) -> Result<Grants, Error> {
+    match way {
+        Way::Tenant(door) => roles::granted(tx, door.tenant, &door.membership.roles).await,
+        Way::Platform(_) => Ok(Grants::default()),
+    }
+}
+
 fn door(row: &Row) -> Result<Door, Error> {
     let state: &str = column(row, "tenant_state")?;
     Ok(Door {
@@ -80,8 +89,8 @@ fn door(row: &Row) -> Result<Door, Error> {
         state: state
             .parse()
             .map_err(|_| Error::Fault("a stored state is unknown"))?,
-        membership: Membership {
-            roles: roles(column(row, "roles")?),
+        membership: users::Membership {
+            roles: users::roles(column(row, "roles")?),
             state: column::<&str>(row, "state")?.parse()?,
             epoch: column(row, "epoch")?,
             created: column(row, "create_time")?,

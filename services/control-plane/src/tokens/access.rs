@@ -9,7 +9,7 @@ use resido_proto::{
 use resido_tenancy::keys::SigningKey;
 use uuid::Uuid;
 
-use crate::{Config, Error};
+use crate::{Config, Error, roles::Grants};
 
 /// `typ` of an access token.
 const TYPE: &str = "JWT";
@@ -23,6 +23,10 @@ pub(crate) struct Holder {
     pub(crate) membership: Option<(TenantId, i64)>,
     /// The roles in the tenant, or on the platform.
     pub(crate) roles: Vec<Role>,
+    /// What the roles come to.
+    pub(crate) grants: Grants,
+    /// The operator who acts as the person, if any.
+    pub(crate) actor: Option<Subject>,
 }
 
 /// Signs access tokens; clones share the key.
@@ -53,6 +57,14 @@ impl Issuer {
     /// # Errors
     /// If the key cannot sign.
     pub(crate) fn issue(&self, holder: Holder) -> Result<String, Error> {
+        self.issue_for(self.seconds, holder)
+    }
+
+    /// Signs a token of another life.
+    ///
+    /// # Errors
+    /// If the key cannot sign.
+    pub(crate) fn issue_for(&self, seconds: u32, holder: Holder) -> Result<String, Error> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now
             .map_err(|_| Error::Fault("the clock is before 1970"))?
@@ -62,15 +74,15 @@ impl Issuer {
             iss: self.issuer.clone(),
             aud: ACCESS_AUDIENCE.to_owned(),
             sub: Subject::User(holder.user),
-            exp: now + u64::from(self.seconds),
+            exp: now + u64::from(seconds),
             iat: now,
             nbf: now,
             jti: Uuid::new_v4().to_string(),
             tid,
             roles: holder.roles,
-            perm: None,
-            grants: Vec::new(),
-            act: None,
+            perm: holder.grants.perm,
+            grants: holder.grants.grants,
+            act: holder.actor,
             epoch: epoch.unwrap_or_default(),
         };
         Ok(self.key.sign(TYPE, &claims)?)
@@ -118,6 +130,8 @@ mod tests {
             user,
             membership: Some((tenant, 7)),
             roles: vec![Role::OWNER],
+            grants: Grants::default(),
+            actor: None,
         };
         let claims = decode(&issuer, &issuer.issue(holder.clone()).unwrap());
         assert_eq!(claims.sub, Subject::User(user));
@@ -130,12 +144,35 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_somebody_else_names_who_acts_and_what_is_granted() {
+        let issuer = issuer();
+        let operator = Subject::User(UserId::new());
+        let grants = Grants {
+            grants: vec!["units.read".into()],
+            perm: Some(vec!["units.read".into(), "users.read".into()]),
+        };
+        let holder = Holder {
+            user: UserId::new(),
+            membership: Some((TenantId::new(), 7)),
+            roles: vec![Role::named("clerk")],
+            grants: grants.clone(),
+            actor: Some(operator.clone()),
+        };
+        let claims = decode(&issuer, &issuer.issue_for(60, holder).unwrap());
+        assert_eq!(claims.act, Some(operator));
+        assert_eq!((claims.grants, claims.perm), (grants.grants, grants.perm));
+        assert_eq!(claims.exp - claims.iat, 60);
+    }
+
+    #[test]
     fn a_platform_token_names_no_tenant() {
         let issuer = issuer();
         let holder = Holder {
             user: UserId::new(),
             membership: None,
             roles: vec![Role::PLATFORM_ADMIN],
+            grants: Grants::default(),
+            actor: None,
         };
         let claims = decode(&issuer, &issuer.issue(holder).unwrap());
         assert_eq!((claims.tid, claims.epoch), (None, 0));
