@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use argon2::Params;
 use resido_proto::identity::ACCESS_ISSUER;
 use serde::Deserialize;
 
 /// The name under which the gateway addresses contexts to this service.
 pub const NAME: &str = "control-plane";
+
+/// Seconds of a day.
+const DAY: u32 = 24 * 60 * 60;
 
 /// What can be set of the control plane; every field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -26,6 +30,20 @@ pub struct Config {
     /// Calls that wait for a password hash at most, 0 to 65535; default 64.
     /// Further ones are refused.
     pub max_waiting_hashes: u16,
+    /// Memory of a password hash in KiB, 8192 to 1,048,576; default 19,456. Hashes that
+    /// are weaker are made anew when their people log in.
+    pub password_memory_kib: u32,
+    /// Passes of a password hash over its memory, 1 to 16; default 2.
+    pub password_passes: u32,
+    /// Lanes of a password hash, 1 to 16; default 1.
+    pub password_lanes: u32,
+    /// Life of a refresh token, in seconds, 60 to 7,776,000 (90 days); default
+    /// 2,592,000 (30 days).
+    pub refresh_token_seconds: u32,
+    /// Time after which a person has to log in again, however often the refresh token
+    /// was renewed, in seconds, 60 to 31,536,000 (a year); default 7,776,000 (90
+    /// days).
+    pub login_seconds: u32,
     /// Tenants provisioned at once, 1 to 1024; default 4.
     pub max_provisioning: u16,
     /// Tenants that wait to be provisioned at most, 0 to 65535; default 64.
@@ -53,6 +71,11 @@ impl Default for Config {
             access_token_seconds: 900,
             max_hashes: 0,
             max_waiting_hashes: 64,
+            password_memory_kib: Params::DEFAULT_M_COST,
+            password_passes: Params::DEFAULT_T_COST,
+            password_lanes: Params::DEFAULT_P_COST,
+            refresh_token_seconds: 30 * DAY,
+            login_seconds: 90 * DAY,
             max_provisioning: 4,
             max_waiting_provisioning: 64,
             max_watches: 256,
@@ -80,6 +103,12 @@ impl Config {
             60 * 60,
         );
         within("max_hashes", self.max_hashes.into(), 0, 1024);
+        within("password_memory_kib", self.password_memory_kib, 8192, 1 << 20);
+        within("password_passes", self.password_passes, 1, 16);
+        within("password_lanes", self.password_lanes, 1, 16);
+        let refresh = self.refresh_token_seconds;
+        within("refresh_token_seconds", refresh, 60, 90 * DAY);
+        within("login_seconds", self.login_seconds, 60, 365 * DAY);
         within("max_provisioning", self.max_provisioning.into(), 1, 1024);
         within("max_watches", self.max_watches.into(), 1, u16::MAX.into());
         within("heartbeat_seconds", self.heartbeat_seconds.into(), 1, 60);
@@ -103,6 +132,13 @@ impl Config {
         }
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         u16::try_from(cores).unwrap_or(1024).min(1024)
+    }
+
+    /// Returns the costs of new password hashes; the default ones where those set are
+    /// out of range.
+    pub(crate) fn password_params(&self) -> Params {
+        let (memory, passes) = (self.password_memory_kib, self.password_passes);
+        Params::new(memory, passes, self.password_lanes, None).unwrap_or_default()
     }
 
     pub(crate) fn heartbeat(&self) -> Duration {
@@ -147,6 +183,11 @@ mod tests {
             public_url: "resido.example".to_owned(),
             access_token_seconds: 3601,
             max_hashes: 1025,
+            password_memory_kib: 1,
+            password_passes: 0,
+            password_lanes: 17,
+            refresh_token_seconds: 59,
+            login_seconds: u32::MAX,
             max_provisioning: 0,
             max_watches: 0,
             heartbeat_seconds: 0,
@@ -154,7 +195,7 @@ mod tests {
             lease_seconds: 1,
             ..Config::default()
         };
-        assert_eq!(config.faults().len(), 9, "{:?}", config.faults());
+        assert_eq!(config.faults().len(), 14, "{:?}", config.faults());
     }
 
     #[test]

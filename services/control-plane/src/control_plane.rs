@@ -16,9 +16,12 @@ use tonic::service::Routes;
 
 use crate::{
     Config, Error,
+    attempts::Guard,
     auth::Auth,
     grpc,
+    mail::Post,
     passwords::Hasher,
+    sessions::Lives,
     tenants::{Provisioner, Reconciler, Tenants},
     tokens::Issuer,
     users::{Seeds, Users},
@@ -65,7 +68,9 @@ impl ControlPlane {
     ) -> Self {
         let (tracker, closing) = (TaskTracker::new(), CancellationToken::new());
         let ends = || (tracker.clone(), closing.clone());
-        let hasher = Hasher::new(config.hashes_at_once(), config.max_waiting_hashes);
+        let hasher = Hasher::new(&config);
+        let guard = Guard::new(db.clone(), hasher.clone());
+        let post = Post::default();
         let feed = Feed::new();
         let provisioner = Provisioner::new(db.clone(), sets, &config, ends());
         Self {
@@ -77,8 +82,14 @@ impl ControlPlane {
                 metrics,
                 ends(),
             ),
-            auth: Auth::new(db.clone(), hasher.clone(), Issuer::new(key, &config)),
-            users: Users::new(db.clone(), hasher.clone()),
+            auth: Auth::new(
+                db.clone(),
+                (guard.clone(), hasher.clone()),
+                Issuer::new(key, &config),
+                Lives::from(&config),
+                post,
+            ),
+            users: Users::new(db.clone(), hasher.clone(), guard),
             seeds: Seeds::new(db.clone(), hasher),
             db,
             config,

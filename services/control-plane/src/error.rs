@@ -42,6 +42,21 @@ pub enum Error {
     /// The activation token is unknown, used, expired, or somebody else's.
     #[error("the activation token is not valid for this e-mail address and password")]
     ActivationToken,
+    /// The refresh token is unknown, used, expired, or its log-in has ended.
+    #[error("the refresh token is not valid")]
+    RefreshToken,
+    /// The token of a mail is unknown, used or expired.
+    #[error("the token is not valid")]
+    Token,
+    /// The call is for one's own account alone.
+    #[error("only the person may do this")]
+    SelfOnly,
+    /// An operator acts as the person.
+    #[error("this cannot be done on behalf of somebody else")]
+    Impersonated,
+    /// Too many tries have failed lately.
+    #[error("too many tries; wait before the next one")]
+    LoginBlocked(Duration),
     /// Two calls did the same at once.
     #[error("another call was in the way; try again")]
     Raced,
@@ -98,13 +113,15 @@ impl Error {
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Invalid(_) | Self::ActivationToken => Kind::InvalidArgument,
+            Self::Invalid(_) | Self::ActivationToken | Self::Token => Kind::InvalidArgument,
             Self::NotFound(_) => Kind::NotFound,
             Self::TenantExists | Self::KeyReused => Kind::AlreadyExists,
             Self::TenantState(_) | Self::TenantChoice(_) => Kind::FailedPrecondition,
             Self::TenantChanged | Self::Raced => Kind::Aborted,
             Self::TenantDenied | Self::TenantSuspended => Kind::PermissionDenied,
-            Self::Credentials => Kind::Unauthenticated,
+            Self::SelfOnly | Self::Impersonated => Kind::PermissionDenied,
+            Self::Credentials | Self::RefreshToken => Kind::Unauthenticated,
+            Self::LoginBlocked(_) => Kind::ResourceExhausted,
             Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy => Kind::ResourceExhausted,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Context(error) => error.kind(),
@@ -128,6 +145,11 @@ impl Failure for Error {
             Self::TenantChoice(_) => "TENANT_CHOICE_REQUIRED",
             Self::Credentials => "CREDENTIALS_INVALID",
             Self::ActivationToken => "ACTIVATION_TOKEN_INVALID",
+            Self::RefreshToken => "REFRESH_TOKEN_INVALID",
+            Self::Token => "TOKEN_INVALID",
+            Self::SelfOnly => "SELF_ONLY",
+            Self::Impersonated => "IMPERSONATION_REFUSED",
+            Self::LoginBlocked(_) => "LOGIN_BLOCKED",
             Self::LoginBusy => "LOGIN_BUSY",
             Self::ProvisioningBusy => "PROVISIONING_BUSY",
             Self::WatchBusy => "WATCH_BUSY",
@@ -154,6 +176,7 @@ impl Failure for Error {
             Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy | Self::ShuttingDown => {
                 Some(Duration::from_secs(1))
             }
+            Self::LoginBlocked(wait) => Some(*wait),
             Self::Context(error) => error.retry_after(),
             Self::Migration(error) => error.retry_after(),
             Self::Database(error) => error.retry_after(),

@@ -6,6 +6,7 @@
 //! and `service.rs` (converts, calls, maps errors). [`ControlPlane`] puts them
 //! together; what it has started ends with [`ControlPlane::run`].
 
+mod attempts;
 mod audit;
 mod auth;
 mod config;
@@ -13,10 +14,13 @@ mod control_plane;
 mod email;
 mod error;
 mod grpc;
+mod mail;
+mod origin;
 mod outbox;
 mod passwords;
 mod roles;
 mod row;
+mod sessions;
 mod tenants;
 mod tokens;
 mod users;

@@ -56,6 +56,14 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Returns the tenant it leads into.
+    pub(super) fn tenant(&self) -> Option<TenantId> {
+        match self {
+            Self::Tenant(door) => Some(door.tenant),
+            Self::Platform(_) => None,
+        }
+    }
+
     /// Returns what a token for this way says.
     pub(crate) fn holder(&self, user: UserId, grants: Grants) -> Holder {
         match self {
@@ -104,6 +112,22 @@ pub(crate) fn choose(
         }
         (None, _) if !platform.is_empty() => Ok(Way::Platform(platform)),
         (None, _) => Err(Error::Credentials),
+    }
+}
+
+/// Chooses the way that an earlier log-in took, if it is still open.
+///
+/// # Errors
+/// As [`choose`] with that tenant named; [`Error::Credentials`] if the person has
+/// no role on the platform any more.
+pub(super) fn again(
+    tenant: Option<TenantId>,
+    doors: Vec<Door>,
+    platform: Vec<Role>,
+) -> Result<Way, Error> {
+    match tenant {
+        Some(tenant) => choose(Some(&Selector::Id(tenant)), doors, platform),
+        None => choose(None, Vec::new(), platform),
     }
 }
 
@@ -239,6 +263,20 @@ mod tests {
     #[test]
     fn staff_enter_no_tenant_they_are_not_members_of() {
         let error = choose(Some(&by("acme")), Vec::new(), staff()).unwrap_err();
+        assert!(matches!(error, Error::TenantDenied), "{error:?}");
+    }
+
+    #[test]
+    fn a_log_in_goes_on_where_it_began_alone() {
+        let (acme, globex) = (open("acme"), open("globex"));
+        let doors = vec![acme.clone(), globex];
+        let way = again(Some(acme.tenant), doors.clone(), staff()).unwrap();
+        assert_eq!(way.tenant(), Some(acme.tenant));
+        let way = again(None, doors, staff()).unwrap();
+        assert_eq!(way.tenant(), None);
+        let error = again(None, vec![acme], Vec::new()).unwrap_err();
+        assert!(matches!(error, Error::Credentials), "{error:?}");
+        let error = again(Some(TenantId::new()), Vec::new(), staff()).unwrap_err();
         assert!(matches!(error, Error::TenantDenied), "{error:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The calls that turn credentials into tokens.
+//! Logging in, and what every way of it ends in.
 
 use resido_proto::{
     error::Violation, google::api::HttpBody, identity_api::v1 as proto, validate::Checks,
@@ -16,9 +16,13 @@ use super::{
 };
 use crate::{
     Error,
+    attempts::Guard,
+    audit::{self, Actor, Event},
     email::Email,
+    mail::Post,
     passwords::{self, Hasher},
     roles::Grants,
+    sessions::{self, Lives},
     tokens::Issuer,
     users::{self, Member, Membership, MembershipState, Person},
 };
@@ -26,9 +30,30 @@ use crate::{
 /// Serves the calls about credentials.
 #[derive(Clone)]
 pub(crate) struct Auth {
-    db: PublicDatabase,
-    hasher: Hasher,
+    pub(super) db: PublicDatabase,
+    pub(super) guard: Guard,
+    pub(super) hasher: Hasher,
+    pub(super) lives: Lives,
+    pub(super) post: Post,
     issuer: Issuer,
+}
+
+/// Who has come in, and by which way.
+pub(super) struct Entered {
+    pub(super) person: Person,
+    pub(super) way: Way,
+    pub(super) grants: Grants,
+    /// The token that goes on.
+    pub(super) refresh_token: String,
+}
+
+/// Who has proved a password, and what is known of it.
+struct Proven {
+    person: Person,
+    /// The hash that the password was compared with.
+    hash: String,
+    /// A stronger one of the same password.
+    stronger: Option<String>,
 }
 
 /// What somebody claims.
@@ -59,9 +84,22 @@ impl Claim {
 }
 
 impl Auth {
-    /// Checks passwords with `hasher` and signs with `issuer`.
-    pub(crate) fn new(db: PublicDatabase, hasher: Hasher, issuer: Issuer) -> Self {
-        Self { db, hasher, issuer }
+    /// Checks passwords with the guard, hashes new ones, and signs with `issuer`.
+    pub(crate) fn new(
+        db: PublicDatabase,
+        (guard, hasher): (Guard, Hasher),
+        issuer: Issuer,
+        lives: Lives,
+        post: Post,
+    ) -> Self {
+        Self {
+            db,
+            guard,
+            hasher,
+            lives,
+            post,
+            issuer,
+        }
     }
 
     /// Checks a password, and only then anything else: without it nobody learns
@@ -76,19 +114,18 @@ impl Auth {
         let found = users::person_by_email(&tx, &claim.email).await;
         let known = tx.finish(found).await?;
         let hash = known.as_ref().map(|(_, hash)| hash.clone());
-        let right = self.hasher.verify(claim.password, hash).await?;
+        let password = claim.password.clone();
+        let right = self.guard.prove(ctx, &claim.email, password, hash).await?;
         let (person, hash) = known.filter(|_| right).ok_or(Error::Credentials)?;
+        let proven = Proven {
+            stronger: self.hasher.strengthen(claim.password, &hash).await,
+            person,
+            hash,
+        };
         let tx = self.db.begin(ctx.deadline()).await?;
-        let entered = enter(&tx, person, &hash, claim.tenant.as_ref()).await;
-        let (person, way, grants) = tx.finish(entered).await?;
-        let seconds = self.issuer.lifetime_seconds();
-        Ok(proto::LoginResponse {
-            access_token: self.issuer.issue(way.holder(person.id, grants))?,
-            refresh_token: String::new(),
-            token_type: "Bearer".to_owned(),
-            expires_in: i32::try_from(seconds).unwrap_or(i32::MAX),
-            user: Some(member(person, way).into()),
-        })
+        let entered = self.enter(&tx, ctx, proven, claim.tenant.as_ref()).await;
+        let entered = tx.finish(entered).await?;
+        self.admit(entered)
     }
 
     /// Returns the keys that verify access tokens.
@@ -99,21 +136,64 @@ impl Auth {
             extensions: Vec::new(),
         })
     }
-}
 
-async fn enter(
-    tx: &PublicTx,
-    mut person: Person,
-    hash: &str,
-    tenant: Option<&Selector>,
-) -> Result<(Person, Way, Grants), Error> {
-    let doors = store::doors(tx, person.id, tenant).await?;
-    let platform = store::platform_roles(tx, person.id).await?;
-    let way = choose(tenant, doors, platform)?;
-    let grants = store::grants(tx, &way).await?;
-    let time = store::logged_in(tx, person.id, hash).await?;
-    person.last_login = Some(time.ok_or(Error::Credentials)?);
-    Ok((person, way, grants))
+    /// Makes the reply to who has come in.
+    pub(super) fn admit(&self, entered: Entered) -> Result<proto::LoginResponse, Error> {
+        let Entered {
+            person,
+            way,
+            grants,
+            refresh_token,
+        } = entered;
+        let seconds = self.issuer.lifetime_seconds();
+        Ok(proto::LoginResponse {
+            access_token: self.issuer.issue(way.holder(person.id, grants))?,
+            refresh_token,
+            token_type: "Bearer".to_owned(),
+            expires_in: i32::try_from(seconds).unwrap_or(i32::MAX),
+            user: Some(member(person, way).into()),
+        })
+    }
+
+    async fn enter(
+        &self,
+        tx: &PublicTx,
+        ctx: &CallContext,
+        proven: Proven,
+        tenant: Option<&Selector>,
+    ) -> Result<Entered, Error> {
+        let mut person = proven.person;
+        let doors = store::doors(tx, person.id, tenant).await?;
+        let platform = store::platform_roles(tx, person.id).await?;
+        let way = choose(tenant, doors, platform)?;
+        sessions::hold(tx, person.id, way.tenant()).await?;
+        if let Way::Tenant(door) = &way
+            && !store::stands(tx, person.id, door).await?
+        {
+            return Err(Error::Raced);
+        }
+        let grants = store::grants(tx, &way).await?;
+        let time = store::logged_in(tx, person.id, &proven.hash).await?;
+        person.last_login = Some(time.ok_or(Error::Credentials)?);
+        if let Some(stronger) = &proven.stronger {
+            store::strengthen(tx, person.id, stronger).await?;
+        }
+        let refresh_token = sessions::begin(tx, person.id, way.tenant(), self.lives).await?;
+        let event = Event {
+            action: "auth.login",
+            resource: person.id.resource_name(),
+            tenant: way.tenant(),
+            before: None,
+            after: None,
+        };
+        audit::record(tx, &Actor::person(person.id, ctx), event).await?;
+        Ok(Entered {
+            person,
+            way,
+            grants,
+            refresh_token,
+        })
+    }
 }
 
 /// Shows a person as what the way makes of them.

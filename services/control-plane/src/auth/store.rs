@@ -35,6 +35,24 @@ const LOGGED_IN: &str = "
     update users set last_login_time = now()
      where id = $1 and password_hash = $2
     returning last_login_time";
+const STANDS: &str = "
+    select 1 as one
+      from memberships m join tenants t on t.id = m.tenant_id
+     where m.user_id = $1 and m.tenant_id = $2 and m.state = 'active' and m.epoch = $3
+       and t.state = $4";
+const STRENGTHEN: &str = "update users set password_hash = $2 where id = $1";
+const CHANGE_PASSWORD: &str = "
+    update users set password_hash = $3, revision = revision + 1
+     where id = $1 and password_hash = $2";
+const RESET_PASSWORD: &str = "
+    update users
+       set password_hash = $2, revision = revision + 1,
+           email_verify_time = coalesce(email_verify_time, now())
+     where id = $1
+    returning email";
+const VERIFIED: &str = "
+    update users set email_verify_time = now(), revision = revision + 1
+     where id = $1 and email_verify_time is null";
 
 /// Reads a person's memberships by slug, or only that in the tenant selected.
 pub(super) async fn doors(
@@ -79,6 +97,51 @@ pub(super) async fn grants(tx: &PublicTx, way: &Way) -> Result<Grants, Error> {
         Way::Tenant(door) => roles::granted(tx, door.tenant, &door.membership.roles).await,
         Way::Platform(_) => Ok(Grants::default()),
     }
+}
+
+/// Whether a membership and its tenant are as they were read, now that they are
+/// locked.
+pub(super) async fn stands(tx: &PublicTx, user: UserId, door: &Door) -> Result<bool, Error> {
+    let (tenant, state) = (door.tenant.as_uuid(), door.state.to_string());
+    let values = params![user.as_uuid(), tenant, door.membership.epoch, state];
+    Ok(tx.query_opt(STANDS, values).await?.is_some())
+}
+
+/// Keeps a stronger hash of the same password, which [`logged_in`] found
+/// unchanged.
+pub(super) async fn strengthen(tx: &PublicTx, user: UserId, hash: &str) -> Result<(), Error> {
+    tx.execute(STRENGTHEN, params![user.as_uuid(), hash]).await?;
+    Ok(())
+}
+
+/// Gives a person another password; false if it was changed since it was checked.
+pub(super) async fn change_password(
+    tx: &PublicTx,
+    user: UserId,
+    old: &str,
+    new: &str,
+) -> Result<bool, Error> {
+    let values = params![user.as_uuid(), old, new];
+    Ok(tx.execute(CHANGE_PASSWORD, values).await? == 1)
+}
+
+/// Gives a person who has proved the address another password, and returns the
+/// address.
+pub(super) async fn reset_password(
+    tx: &PublicTx,
+    user: UserId,
+    hash: &str,
+) -> Result<String, Error> {
+    let row = tx
+        .query_opt(RESET_PASSWORD, params![user.as_uuid(), hash])
+        .await?;
+    column(&row.ok_or(Error::Token)?, "email")
+}
+
+/// Records that a person has proved the address.
+pub(super) async fn verified(tx: &PublicTx, user: UserId) -> Result<(), Error> {
+    tx.execute(VERIFIED, params![user.as_uuid()]).await?;
+    Ok(())
 }
 
 fn door(row: &Row) -> Result<Door, Error> {

@@ -25,44 +25,44 @@ impl AuthService for AuthApi {
 
     async fn refresh(
         &self,
-        _request: Request<proto::RefreshRequest>,
+        request: Request<proto::RefreshRequest>,
     ) -> Result<Response<proto::LoginResponse>, Status> {
-        Err(pending())
+        call!(self.auth.refresh, request)
     }
 
     async fn logout(
         &self,
-        _request: Request<proto::LogoutRequest>,
+        request: Request<proto::LogoutRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.auth.logout, request)
     }
 
     async fn forgot_password(
         &self,
-        _request: Request<proto::ForgotPasswordRequest>,
+        request: Request<proto::ForgotPasswordRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.auth.forgot_password, request)
     }
 
     async fn reset_password(
         &self,
-        _request: Request<proto::ResetPasswordRequest>,
+        request: Request<proto::ResetPasswordRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.auth.reset_password, request)
     }
 
     async fn send_email_verification(
         &self,
-        _request: Request<proto::SendEmailVerificationRequest>,
+        request: Request<proto::SendEmailVerificationRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.auth.send_email_verification, request)
     }
 
     async fn verify_email(
         &self,
-        _request: Request<proto::VerifyEmailRequest>,
+        request: Request<proto::VerifyEmailRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.auth.verify_email, request)
     }
 
     async fn impersonate_user(

@@ -2,6 +2,7 @@
 
 mod hasher;
 mod model;
+mod places;
 
 pub(crate) use hasher::Hasher;
 pub(crate) use model::{given, new};

@@ -128,6 +128,7 @@ pub(crate) struct Person {
     pub(crate) last_login: Option<SystemTime>,
     pub(crate) created: SystemTime,
     pub(crate) revision: i64,
+    pub(crate) email_verified: bool,
 }
 
 /// What a person is in one tenant, or on the platform.
@@ -162,7 +163,7 @@ impl From<Member> for proto::User {
             last_login_time: person.last_login.map(Into::into),
             // Either may change by itself; both only grow.
             etag: format!("r{}-{}", person.revision, membership.epoch),
-            email_verified: false,
+            email_verified: person.email_verified,
         }
     }
 }
@@ -243,6 +244,7 @@ mod tests {
                     last_login: None,
                     created: SystemTime::UNIX_EPOCH,
                     revision,
+                    email_verified: true,
                 },
                 membership: Membership {
                     roles: vec![Role::OWNER],

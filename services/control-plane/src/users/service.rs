@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     Error,
+    attempts::Guard,
     audit::{self, Actor, Event},
     email::Email,
     outbox,
@@ -31,6 +32,7 @@ const READ: &str = "users.read";
 pub(crate) struct Users {
     db: PublicDatabase,
     hasher: Hasher,
+    guard: Guard,
 }
 
 /// A password that was checked or hashed before the transaction.
@@ -44,9 +46,9 @@ struct Proven {
 }
 
 impl Users {
-    /// Hashes passwords with `hasher`.
-    pub(crate) fn new(db: PublicDatabase, hasher: Hasher) -> Self {
-        Self { db, hasher }
+    /// Hashes passwords with `hasher`, and checks them with `guard`.
+    pub(crate) fn new(db: PublicDatabase, hasher: Hasher, guard: Guard) -> Self {
+        Self { db, hasher, guard }
     }
 
     /// Makes the holder of an activation token a member. Whatever is wrong with
@@ -123,8 +125,14 @@ impl Users {
         let (person, hash) = known.unzip();
         let hash = match hash {
             None => self.hasher.hash(password).await?,
-            Some(hash) if self.hasher.verify(password, Some(hash.clone())).await? => hash,
-            Some(_) => return Err(Error::ActivationToken),
+            Some(hash) => {
+                let proof = Some(hash.clone());
+                let proven = self.guard.prove(ctx, &registration.email, password, proof);
+                if !proven.await? {
+                    return Err(Error::ActivationToken);
+                }
+                hash
+            }
         };
         Ok(Proven {
             tenant,

@@ -1,5 +1,7 @@
 //! People and memberships in the control plane's tables.
 
+use std::time::SystemTime;
+
 use resido_proto::{
     ids::{TenantId, UserId},
     page::PageRequest,
@@ -15,7 +17,7 @@ macro_rules! member {
     ($rest:literal) => {
         concat!(
             "select u.id, u.email, u.first_name, u.last_name, u.phone, u.last_login_time,
-                    u.create_time, u.revision,
+                    u.create_time, u.revision, u.email_verify_time,
                     m.roles, m.state, m.epoch, m.create_time as member_since
                from memberships m join users u on u.id = m.user_id ",
             $rest
@@ -32,9 +34,14 @@ const LIST: &str = member!(
 );
 const BY_EMAIL: &str = "
     select id, email, password_hash, first_name, last_name, phone, last_login_time, create_time,
-           revision
+           revision, email_verify_time
       from users
      where email = $1";
+const BY_ID: &str = "
+    select id, email, password_hash, first_name, last_name, phone, last_login_time, create_time,
+           revision, email_verify_time
+      from users
+     where id = $1";
 const INSERT: &str = "
     insert into users (id, email, password_hash, first_name, last_name, phone)
     values ($1, $2, $3, $4, $5, $6)";
@@ -99,6 +106,16 @@ pub(crate) async fn person_by_email(
     email: &Email,
 ) -> Result<Option<(Person, String)>, Error> {
     let row = tx.query_opt(BY_EMAIL, params![email.as_str()]).await?;
+    row.map(|row| Ok((person(&row)?, column(&row, "password_hash")?)))
+        .transpose()
+}
+
+/// Reads a person, and the hash of the password.
+pub(crate) async fn person_by_id(
+    tx: &PublicTx,
+    user: UserId,
+) -> Result<Option<(Person, String)>, Error> {
+    let row = tx.query_opt(BY_ID, params![user.as_uuid()]).await?;
     row.map(|row| Ok((person(&row)?, column(&row, "password_hash")?)))
         .transpose()
 }
@@ -175,7 +192,7 @@ pub(super) async fn make_admin(tx: &PublicTx, user: UserId) -> Result<bool, Erro
 
 /// Refuses a call whose context was made before the tenant last changed, as the
 /// fence of the tenant's schema would.
-pub(super) async fn fence(tx: &PublicTx, tenant: TenantId, epoch: i64) -> Result<(), Error> {
+pub(crate) async fn fence(tx: &PublicTx, tenant: TenantId, epoch: i64) -> Result<(), Error> {
     let row = tx.query_opt(EPOCH, params![tenant.as_uuid()]).await?;
     let row = row.ok_or(Error::TenantDenied)?;
     if column::<i64>(&row, "epoch")? > epoch {
@@ -233,6 +250,7 @@ fn person(row: &Row) -> Result<Person, Error> {
         last_login: column(row, "last_login_time")?,
         created: column(row, "create_time")?,
         revision: column(row, "revision")?,
+        email_verified: column::<Option<SystemTime>>(row, "email_verify_time")?.is_some(),
     })
 }
 

@@ -1,0 +1,95 @@
+//! The counters in the control plane's tables.
+
+use resido_tenancy::db::{PublicTx, params};
+
+use super::model::{Attempt, FREE_OF_ACCOUNT, FREE_OF_ORIGIN};
+use crate::{Error, row::column};
+
+/// Puts the wait after the last failure, in seconds, into a query: one second
+/// after the last that is free, doubling up to 15 minutes.
+const STANDING: &str = "
+    select coalesce(max(a.number) filter (where a.key = $1), 0) as failures,
+           coalesce(max(ceil(extract(epoch from a.at - now()
+               + least(power(2, least(a.number - f.free, 10)), 900) * interval '1 second')))
+               filter (where a.number >= f.free), 0)::int8 as wait
+      from login_attempts a
+      join (values ($1::bytea, $3::int4), ($2::bytea, $4::int4)) f (key, free) on f.key = a.key
+     where a.at > now() - interval '1 hour'";
+const FAILED: &str = "
+    insert into login_attempts as a (key, number) values ($1, 1)
+    on conflict (key) do update
+       set number = case when a.at > now() - interval '1 hour'
+                         then least(a.number + 1, 1000) else 1 end,
+           at = now()";
+const FORGET: &str = "delete from login_attempts where key = $1";
+/// The hour begins with the first that is counted.
+const COUNT: &str = "
+    insert into login_attempts as a (key, number) values ($1, 1)
+    on conflict (key) do update
+       set number = case when a.since > now() - interval '1 hour'
+                         then least(a.number + 1, 1000) else 1 end,
+           since = case when a.since > now() - interval '1 hour' then a.since else now() end,
+           at = now()
+    returning number,
+              ceil(extract(epoch from since + interval '1 hour' - now()))::int8 as left_seconds";
+const PRUNE: &str = "
+    delete from login_attempts
+     where key in (select key from login_attempts
+                    where at < now() - interval '2 hours'
+                    order by at limit 1000 for update skip locked)";
+
+/// How an account and an origin stand.
+pub(super) struct Standing {
+    /// Failures of the account.
+    pub(super) failures: i32,
+    /// Time until the next try.
+    pub(super) wait_seconds: i64,
+}
+
+/// How much was asked for within the hour.
+pub(super) struct Counted {
+    pub(super) number: i32,
+    /// Time until the hour is over.
+    pub(super) left_seconds: i64,
+}
+
+/// Reads how an attempt stands.
+pub(super) async fn standing(tx: &PublicTx, attempt: &Attempt) -> Result<Standing, Error> {
+    let (account, origin) = (attempt.account.as_deref(), attempt.origin.as_deref());
+    let limits = params![account, origin, FREE_OF_ACCOUNT, FREE_OF_ORIGIN];
+    let row = tx.query_one(STANDING, limits).await?;
+    Ok(Standing {
+        failures: column(&row, "failures")?,
+        wait_seconds: column(&row, "wait")?,
+    })
+}
+
+/// Counts a failure.
+pub(super) async fn failed(tx: &PublicTx, key: &[u8]) -> Result<(), Error> {
+    tx.execute(FAILED, params![key]).await?;
+    Ok(())
+}
+
+/// Forgets what was counted.
+pub(super) async fn forget(tx: &PublicTx, key: &[u8]) -> Result<(), Error> {
+    tx.execute(FORGET, params![key]).await?;
+    Ok(())
+}
+
+/// Counts what is asked for within an hour.
+pub(super) async fn count(tx: &PublicTx, key: &[u8]) -> Result<Counted, Error> {
+    let row = tx.query_one(COUNT, params![key]).await?;
+    Ok(Counted {
+        number: column(&row, "number")?,
+        left_seconds: column(&row, "left_seconds")?,
+    })
+}
+
+/// Drops counters that mean nothing any more, a thousand at most.
+///
+/// # Errors
+/// If the database fails.
+pub(crate) async fn prune(tx: &PublicTx) -> Result<(), Error> {
+    tx.execute(PRUNE, params![]).await?;
+    Ok(())
+}

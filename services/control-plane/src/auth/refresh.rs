@@ -1,0 +1,110 @@
+//! Going on with a log-in, and ending it.
+
+use resido_proto::{identity_api::v1 as proto, validate::Checks};
+use resido_tenancy::{context::CallContext, db::PublicTx, tenant::Selector};
+use serde_json::json;
+
+use super::{
+    model::again,
+    service::{Auth, Entered},
+    store,
+};
+use crate::{
+    Error,
+    audit::{self, Actor, Event},
+    sessions::{self, Renewed, Session},
+    tokens, users,
+};
+
+impl Auth {
+    /// Changes a refresh token for an access token and the next refresh token.
+    /// Roles and states are read as they are now; where they let nobody in, the
+    /// token stays good.
+    pub(crate) async fn refresh(
+        &self,
+        ctx: &CallContext,
+        request: proto::RefreshRequest,
+    ) -> Result<proto::LoginResponse, Error> {
+        let mut checks = Checks::default();
+        let given = !request.refresh_token.is_empty();
+        checks.require(given, "refresh_token", "is required");
+        checks.finish()?;
+        let token = tokens::hash_of(&request.refresh_token).ok_or(Error::RefreshToken)?;
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let renewed = self.renew(&tx, &token).await;
+        let entered = tx.finish(renewed).await?;
+        self.admit(entered.ok_or(Error::RefreshToken)?)
+    }
+
+    /// Ends the log-in that a token belongs to, or all of its person's. Whatever
+    /// the token is, the answer is the same.
+    pub(crate) async fn logout(
+        &self,
+        ctx: &CallContext,
+        request: proto::LogoutRequest,
+    ) -> Result<(), Error> {
+        let Some(token) = tokens::hash_of(&request.refresh_token) else {
+            return Ok(());
+        };
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let ended = async {
+            let Some(session) = sessions::find(&tx, &token).await? else {
+                return Ok(());
+            };
+            if request.everywhere {
+                sessions::revoke_user(&tx, session.user).await?;
+            } else {
+                sessions::revoke_family(&tx, &session).await?;
+            }
+            let event = Event {
+                action: "auth.logout",
+                resource: session.user.resource_name(),
+                tenant: session.tenant,
+                before: None,
+                after: Some(json!({"everywhere": request.everywhere})),
+            };
+            audit::record(&tx, &Actor::person(session.user, ctx), event).await
+        };
+        let ended = ended.await;
+        tx.finish(ended).await
+    }
+
+    /// Returns nothing for a token that is not good: what that has ended must be
+    /// committed, and so is no error of the transaction.
+    async fn renew(&self, tx: &PublicTx, token: &[u8]) -> Result<Option<Entered>, Error> {
+        let Some(session) = sessions::find(tx, token).await? else {
+            return Ok(None);
+        };
+        sessions::hold(tx, session.user, session.tenant).await?;
+        let refresh_token = match sessions::renew(tx, token, self.lives).await? {
+            Renewed::Next(token) => token,
+            Renewed::Void => return Ok(None),
+            Renewed::Again => {
+                tracing::warn!(
+                    user.id = %session.user,
+                    "a refresh token came twice; its log-in has ended"
+                );
+                sessions::revoke_family(tx, &session).await?;
+                return Ok(None);
+            }
+        };
+        go_on(tx, &session, refresh_token).await.map(Some)
+    }
+}
+
+async fn go_on(
+    tx: &PublicTx,
+    session: &Session,
+    refresh_token: String,
+) -> Result<Entered, Error> {
+    let known = users::person_by_id(tx, session.user).await?;
+    let (person, _) = known.ok_or(Error::RefreshToken)?;
+    let selector = session.tenant.map(Selector::Id);
+    let doors = store::doors(tx, person.id, selector.as_ref()).await?;
+    let platform = store::platform_roles(tx, person.id).await?;
+    Ok(Entered {
+        way: again(session.tenant, doors, platform)?,
+        person,
+        refresh_token,
+    })
+}

@@ -1,0 +1,199 @@
+//! Using the tokens that mails bring, and changing one's own password.
+
+use resido_proto::{
+    identity::Subject, identity_api::v1 as proto, ids::UserId, validate::Checks,
+};
+use resido_tenancy::{context::CallContext, db::PublicTx};
+use secrecy::SecretString;
+
+use super::{once, service::Auth, store};
+use crate::{
+    Error,
+    attempts::Attempt,
+    audit::{self, Actor, Event},
+    email::Email,
+    mail::{self, Kind},
+    passwords, sessions, tokens, users,
+};
+
+const WRITE: &str = "profile.write";
+
+/// A change of one's own password, read from a request.
+struct Change {
+    current: SecretString,
+    new: SecretString,
+}
+
+impl Change {
+    fn parse(request: proto::ChangePasswordRequest) -> Result<Self, Error> {
+        let mut checks = Checks::default();
+        let current = passwords::given("current_password", request.current_password);
+        let current = checks.take(current);
+        let new = checks.take(passwords::new("new_password", request.new_password));
+        checks.finish()?;
+        match (current, new) {
+            (Some(current), Some(new)) => Ok(Self { current, new }),
+            _ => Err(Error::Fault("a checked request has no passwords")),
+        }
+    }
+}
+
+impl Auth {
+    /// Sets a new password with the token of a mail. All log-ins end, and the
+    /// address counts as proved.
+    pub(crate) async fn reset_password(
+        &self,
+        ctx: &CallContext,
+        request: proto::ResetPasswordRequest,
+    ) -> Result<(), Error> {
+        let mut checks = Checks::default();
+        checks.require(!request.token.is_empty(), "token", "is required");
+        let password = checks.take(passwords::new("new_password", request.new_password));
+        checks.finish()?;
+        let password = password.ok_or(Error::Fault("a checked request has no password"))?;
+        // First the token: nobody without one makes us hash.
+        let token = self.token(ctx, &request.token, Kind::ResetPassword).await?;
+        let hash = self.hasher.hash(password).await?;
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let reset = reset_in(&tx, ctx, &token, &hash).await;
+        tx.finish(reset).await?;
+        self.post.wake();
+        Ok(())
+    }
+
+    /// Proves an address with the token of a mail.
+    pub(crate) async fn verify_email(
+        &self,
+        ctx: &CallContext,
+        request: proto::VerifyEmailRequest,
+    ) -> Result<(), Error> {
+        let mut checks = Checks::default();
+        checks.require(!request.token.is_empty(), "token", "is required");
+        checks.finish()?;
+        let token = self.token(ctx, &request.token, Kind::VerifyEmail).await?;
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let work = async {
+            let user = once::spend(&tx, &token, Kind::VerifyEmail).await?;
+            store::verified(&tx, user).await?;
+            let event = about("auth.verify_email", user);
+            audit::record(&tx, &Actor::person(user, ctx), event).await
+        };
+        let verified = work.await;
+        tx.finish(verified).await
+    }
+
+    /// Changes the caller's own password; all log-ins end.
+    pub(crate) async fn change_password(
+        &self,
+        ctx: &CallContext,
+        request: proto::ChangePasswordRequest,
+    ) -> Result<(), Error> {
+        let tenant = ctx.tenant()?;
+        ctx.require(&[], WRITE)?;
+        let user = own(ctx, &request.name)?;
+        let change = Change::parse(request)?;
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let work = async {
+            users::fence(&tx, tenant.id(), tenant.epoch()).await?;
+            users::person_by_id(&tx, user).await
+        };
+        let known = work.await;
+        let (person, hash) = tx.finish(known).await?.ok_or(Error::NotFound("user"))?;
+        let email = Email::parse("email", &person.email)?;
+        let proof = Some(hash.clone());
+        if !self.guard.prove(ctx, &email, change.current, proof).await? {
+            let mut checks = Checks::default();
+            checks.require(false, "current_password", "is wrong");
+            checks.finish()?;
+        }
+        let new = self.hasher.hash(change.new).await?;
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let work = async {
+            sessions::revoke_user(&tx, user).await?;
+            if !store::change_password(&tx, user, &hash, &new).await? {
+                return Err(Error::Raced);
+            }
+            once::void(&tx, user, Kind::ResetPassword).await?;
+            let mut event = about("users.change_password", user);
+            event.tenant = Some(tenant.id());
+            audit::record(&tx, &Actor::of(ctx), event).await?;
+            mail::enqueue(&tx, &email, Kind::PasswordChanged).await
+        };
+        let changed = work.await;
+        tx.finish(changed).await?;
+        self.post.wake();
+        Ok(())
+    }
+
+    /// Makes sure that a text is a token which is good at present, and counts it
+    /// where it is not.
+    async fn token(&self, ctx: &CallContext, text: &str, kind: Kind) -> Result<Vec<u8>, Error> {
+        let attempt = Attempt::from(ctx.client());
+        let token = tokens::hash_of(text);
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let work = async {
+            attempt.check(&tx).await?;
+            let Some(token) = token else {
+                return Ok(None);
+            };
+            match once::find(&tx, &token, kind).await {
+                Ok(_) => Ok(Some(token)),
+                Err(Error::Token) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        let found = match work.await {
+            // Counted in the same transaction, which an error would undo.
+            Ok(None) => attempt.failed(&tx).await.map(|()| None),
+            found => found,
+        };
+        tx.finish(found).await?.ok_or(Error::Token)
+    }
+}
+
+async fn reset_in(
+    tx: &PublicTx,
+    ctx: &CallContext,
+    token: &[u8],
+    hash: &str,
+) -> Result<(), Error> {
+    // The person's row is locked before the token's, as everywhere.
+    let user = once::find(tx, token, Kind::ResetPassword).await?;
+    sessions::revoke_user(tx, user).await?;
+    once::spend(tx, token, Kind::ResetPassword).await?;
+    once::void(tx, user, Kind::ResetPassword).await?;
+    let email = store::reset_password(tx, user, hash).await?;
+    let email = Email::parse("email", &email)?;
+    Attempt::on(&email, ctx.client()).succeeded(tx).await?;
+    let event = about("auth.reset_password", user);
+    audit::record(tx, &Actor::person(user, ctx), event).await?;
+    mail::enqueue(tx, &email, Kind::PasswordChanged).await
+}
+
+/// Returns the caller, if a name is the caller's own.
+///
+/// # Errors
+/// [`Error::Impersonated`] where an operator acts as the person;
+/// [`Error::SelfOnly`] for other people, and for API keys, which have no password.
+fn own(ctx: &CallContext, name: &str) -> Result<UserId, Error> {
+    let principal = ctx.principal();
+    if principal.actor.is_some() {
+        return Err(Error::Impersonated);
+    }
+    let who = users::Who::parse(name)?;
+    match (&principal.subject, who) {
+        (Subject::User(caller), users::Who::Me) => Ok(*caller),
+        (Subject::User(caller), users::Who::User(user)) if *caller == user => Ok(user),
+        _ => Err(Error::SelfOnly),
+    }
+}
+
+fn about(action: &'static str, user: UserId) -> Event {
+    Event {
+        action,
+        resource: user.resource_name(),
+        tenant: None,
+        before: None,
+        after: None,
+    }
+}
