@@ -103,7 +103,12 @@ impl Config {
             60 * 60,
         );
         within("max_hashes", self.max_hashes.into(), 0, 1024);
-        within("password_memory_kib", self.password_memory_kib, 8192, 1 << 20);
+        within(
+            "password_memory_kib",
+            self.password_memory_kib,
+            8192,
+            1 << 20,
+        );
         within("password_passes", self.password_passes, 1, 16);
         within("password_lanes", self.password_lanes, 1, 16);
         let refresh = self.refresh_token_seconds;

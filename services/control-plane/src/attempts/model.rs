@@ -137,7 +137,10 @@ mod tests {
         let one = Attempt::on(&email("A@b.example"), here);
         let other = Attempt::on(&email("a@B.example"), None);
         assert_eq!(one.account, other.account);
-        assert_ne!(one.account, Attempt::on(&email("c@b.example"), here).account);
+        assert_ne!(
+            one.account,
+            Attempt::on(&email("c@b.example"), here).account
+        );
         assert_eq!(other.origin, None);
         assert_eq!(one.origin, Attempt::from(here).origin);
         assert_eq!(Attempt::from(here).account, None);

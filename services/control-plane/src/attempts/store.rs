@@ -56,8 +56,12 @@ pub(super) struct Counted {
 /// Reads how an attempt stands.
 pub(super) async fn standing(tx: &PublicTx, attempt: &Attempt) -> Result<Standing, Error> {
     let (account, origin) = (attempt.account.as_deref(), attempt.origin.as_deref());
-    let limits = params![account, origin, FREE_OF_ACCOUNT, FREE_OF_ORIGIN];
-    let row = tx.query_one(STANDING, limits).await?;
+    let row = tx
+        .query_one(
+            STANDING,
+            params![account, origin, FREE_OF_ACCOUNT, FREE_OF_ORIGIN],
+        )
+        .await?;
     Ok(Standing {
         failures: column(&row, "failures")?,
         wait_seconds: column(&row, "wait")?,

@@ -41,7 +41,7 @@ impl Auth {
             if asked.admit(&tx).await? {
                 mail::enqueue(&tx, &email, kind).await?;
             }
-            Ok(())
+            Ok::<_, Error>(())
         };
         let done = work.await;
         tx.finish(done).await?;

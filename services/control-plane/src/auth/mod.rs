@@ -3,10 +3,11 @@
 mod mails;
 mod model;
 mod once;
+mod prune;
 mod refresh;
 mod reset;
 mod service;
 mod store;
 
-pub(crate) use once::prune;
+pub(crate) use prune::prune;
 pub(crate) use service::Auth;

@@ -40,7 +40,7 @@ pub(super) async fn void(tx: &PublicTx, user: UserId, kind: Kind) -> Result<(), 
 ///
 /// # Errors
 /// If the database fails.
-pub(crate) async fn prune(tx: &PublicTx) -> Result<(), Error> {
+pub(super) async fn prune(tx: &PublicTx) -> Result<(), Error> {
     tx.execute(PRUNE, params![]).await?;
     Ok(())
 }

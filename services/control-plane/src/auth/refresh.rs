@@ -92,11 +92,7 @@ impl Auth {
     }
 }
 
-async fn go_on(
-    tx: &PublicTx,
-    session: &Session,
-    refresh_token: String,
-) -> Result<Entered, Error> {
+async fn go_on(tx: &PublicTx, session: &Session, refresh_token: String) -> Result<Entered, Error> {
     let known = users::person_by_id(tx, session.user).await?;
     let (person, _) = known.ok_or(Error::RefreshToken)?;
     let selector = session.tenant.map(Selector::Id);

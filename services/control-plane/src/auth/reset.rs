@@ -1,8 +1,6 @@
 //! Using the tokens that mails bring, and changing one's own password.
 
-use resido_proto::{
-    identity::Subject, identity_api::v1 as proto, ids::UserId, validate::Checks,
-};
+use resido_proto::{identity::Subject, identity_api::v1 as proto, ids::UserId, validate::Checks};
 use resido_tenancy::{context::CallContext, db::PublicTx};
 use secrecy::SecretString;
 
@@ -151,12 +149,7 @@ impl Auth {
     }
 }
 
-async fn reset_in(
-    tx: &PublicTx,
-    ctx: &CallContext,
-    token: &[u8],
-    hash: &str,
-) -> Result<(), Error> {
+async fn reset_in(tx: &PublicTx, ctx: &CallContext, token: &[u8], hash: &str) -> Result<(), Error> {
     // The person's row is locked before the token's, as everywhere.
     let user = once::find(tx, token, Kind::ResetPassword).await?;
     sessions::revoke_user(tx, user).await?;

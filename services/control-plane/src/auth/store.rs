@@ -103,14 +103,20 @@ pub(super) async fn grants(tx: &PublicTx, way: &Way) -> Result<Grants, Error> {
 /// locked.
 pub(super) async fn stands(tx: &PublicTx, user: UserId, door: &Door) -> Result<bool, Error> {
     let (tenant, state) = (door.tenant.as_uuid(), door.state.to_string());
-    let values = params![user.as_uuid(), tenant, door.membership.epoch, state];
-    Ok(tx.query_opt(STANDS, values).await?.is_some())
+    Ok(tx
+        .query_opt(
+            STANDS,
+            params![user.as_uuid(), tenant, door.membership.epoch, state],
+        )
+        .await?
+        .is_some())
 }
 
 /// Keeps a stronger hash of the same password, which [`logged_in`] found
 /// unchanged.
 pub(super) async fn strengthen(tx: &PublicTx, user: UserId, hash: &str) -> Result<(), Error> {
-    tx.execute(STRENGTHEN, params![user.as_uuid(), hash]).await?;
+    tx.execute(STRENGTHEN, params![user.as_uuid(), hash])
+        .await?;
     Ok(())
 }
 
@@ -121,8 +127,10 @@ pub(super) async fn change_password(
     old: &str,
     new: &str,
 ) -> Result<bool, Error> {
-    let values = params![user.as_uuid(), old, new];
-    Ok(tx.execute(CHANGE_PASSWORD, values).await? == 1)
+    Ok(tx
+        .execute(CHANGE_PASSWORD, params![user.as_uuid(), old, new])
+        .await?
+        == 1)
 }
 
 /// Gives a person who has proved the address another password, and returns the

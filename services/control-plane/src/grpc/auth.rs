@@ -30,10 +30,7 @@ impl AuthService for AuthApi {
         call!(self.auth.refresh, request)
     }
 
-    async fn logout(
-        &self,
-        request: Request<proto::LogoutRequest>,
-    ) -> Result<Response<()>, Status> {
+    async fn logout(&self, request: Request<proto::LogoutRequest>) -> Result<Response<()>, Status> {
         call!(self.auth.logout, request)
     }
 

@@ -4,10 +4,11 @@ use resido_proto::identity_api::v1::{self as proto, user_service_server::UserSer
 use tonic::{Request, Response, Status};
 
 use super::pending;
-use crate::users::Users;
+use crate::{auth::Auth, users::Users};
 
 pub(super) struct UserApi {
     pub(super) users: Users,
+    pub(super) auth: Auth,
 }
 
 #[tonic::async_trait]
@@ -70,9 +71,9 @@ impl UserService for UserApi {
 
     async fn change_password(
         &self,
-        _request: Request<proto::ChangePasswordRequest>,
+        request: Request<proto::ChangePasswordRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.auth.change_password, request)
     }
 
     async fn activate_user(

@@ -18,7 +18,10 @@ pub(crate) async fn enqueue(tx: &PublicTx, email: &Email, kind: Kind) -> Result<
     let (tenant, invitation) = kind.about();
     let tenant = tenant.map(|tenant| tenant.as_uuid());
     let id = Uuid::now_v7();
-    let values = params![id, kind.name(), email.as_str(), tenant, invitation];
-    tx.execute(ENQUEUE, values).await?;
+    tx.execute(
+        ENQUEUE,
+        params![id, kind.name(), email.as_str(), tenant, invitation],
+    )
+    .await?;
     Ok(())
 }

@@ -162,8 +162,9 @@ fn nobody(params: &Params) -> String {
 
 /// Whether one of the costs of a hash is below those wanted.
 fn is_weaker(hash: &str, wanted: &Params) -> bool {
-    let params = PasswordHash::new(hash).and_then(|hash| Params::try_from(&hash));
-    params.is_ok_and(|has| {
+    let hash = PasswordHash::new(hash).ok();
+    let params = hash.and_then(|hash| Params::try_from(&hash).ok());
+    params.is_some_and(|has| {
         has.m_cost() < wanted.m_cost()
             || has.t_cost() < wanted.t_cost()
             || has.p_cost() < wanted.p_cost()
@@ -227,7 +228,10 @@ mod tests {
         });
         let weak = hasher(1, 0).hash(secret("correct horse")).await.unwrap();
         let turn = strong.turn(None).await.unwrap();
-        assert_eq!(strong.strengthen(secret("correct horse"), &weak).await, None);
+        assert_eq!(
+            strong.strengthen(secret("correct horse"), &weak).await,
+            None
+        );
         drop(turn);
         let stronger = strong.strengthen(secret("correct horse"), &weak).await;
         let stronger = stronger.unwrap();
@@ -260,11 +264,17 @@ mod tests {
         while hasher.places.available() > 0 {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(run(hasher.clone(), || true).await, Err(Error::LoginBusy)));
+        assert!(matches!(
+            run(hasher.clone(), || true).await,
+            Err(Error::LoginBusy)
+        ));
         release.send(()).unwrap();
         assert!(first.await.unwrap().unwrap());
         assert!(second.await.unwrap().unwrap());
-        assert!(run(hasher.clone(), || true).await.unwrap(), "there is room again");
+        assert!(
+            run(hasher.clone(), || true).await.unwrap(),
+            "there is room again"
+        );
     }
 
     #[tokio::test]
@@ -278,7 +288,10 @@ mod tests {
         }
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
-        assert!(matches!(run(hasher.clone(), || true).await, Err(Error::LoginBusy)));
+        assert!(matches!(
+            run(hasher.clone(), || true).await,
+            Err(Error::LoginBusy)
+        ));
         release.send(()).unwrap();
         while hasher.places.available() == 0 {
             tokio::task::yield_now().await;

@@ -98,8 +98,11 @@ pub(crate) async fn begin(
     let token = Activation::generate()?;
     let tenant = tenant.map(|tenant| tenant.as_uuid());
     let (family, user) = (Uuid::now_v7(), user.as_uuid());
-    let values = params![token.hash(), family, user, tenant, lives.token, lives.login];
-    tx.execute(BEGIN, values).await?;
+    tx.execute(
+        BEGIN,
+        params![token.hash(), family, user, tenant, lives.token, lives.login],
+    )
+    .await?;
     tx.execute(END_OLDEST, params![user, MAX_FAMILIES]).await?;
     Ok(token.into_text())
 }
@@ -112,8 +115,11 @@ pub(crate) async fn renew(tx: &PublicTx, hash: &[u8], lives: Lives) -> Result<Re
         return Ok(used.map_or(Renewed::Void, |_| Renewed::Again));
     };
     let token = Activation::generate()?;
-    let values = params![hash, token.hash(), lives.token];
-    if tx.execute(RENEW, values).await? == 0 {
+    if tx
+        .execute(RENEW, params![hash, token.hash(), lives.token])
+        .await?
+        == 0
+    {
         return Ok(Renewed::Void);
     }
     let (family, number): (Uuid, i32) = (column(&row, "family")?, column(&row, "number")?);
@@ -153,8 +159,8 @@ pub(crate) async fn revoke_member(
     user: UserId,
 ) -> Result<(), Error> {
     lock(tx, user).await?;
-    let values = params![user.as_uuid(), tenant.as_uuid()];
-    tx.execute(REVOKE_MEMBER, values).await?;
+    tx.execute(REVOKE_MEMBER, params![user.as_uuid(), tenant.as_uuid()])
+        .await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::{
     operations,
     provision::{Provisioner, Work},
 };
-use crate::{Error, audit::Actor, outbox};
+use crate::{Error, audit::Actor, auth, outbox};
 
 /// Unfinished operations that one look takes up at most.
 const MAX_CLAIMED: usize = 16;
@@ -52,6 +52,9 @@ impl Reconciler {
     async fn look(&self) -> Result<(), Error> {
         let tx = self.db.begin(None).await?;
         let pruned = outbox::prune(&tx).await;
+        tx.finish(pruned).await?;
+        let tx = self.db.begin(None).await?;
+        let pruned = auth::prune(&tx).await;
         tx.finish(pruned).await?;
         for _ in 0..MAX_CLAIMED {
             // First the place: a claim without one would waste an attempt.
