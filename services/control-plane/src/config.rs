@@ -19,7 +19,7 @@ pub struct Config {
     /// `iss` of access tokens; default `resido`.
     pub issuer: String,
     /// Where callers reach the gateway, `http://` or `https://` without a slash at
-    /// the end: links in mails and in the OpenID Connect document begin with it;
+    /// the end: links in mails and in the `OpenID` Connect document begin with it;
     /// default `http://127.0.0.1:8080`.
     pub public_url: String,
     /// Life of an access token, in seconds, 60 to 3600; default 900.

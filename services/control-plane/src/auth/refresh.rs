@@ -98,9 +98,11 @@ async fn go_on(tx: &PublicTx, session: &Session, refresh_token: String) -> Resul
     let selector = session.tenant.map(Selector::Id);
     let doors = store::doors(tx, person.id, selector.as_ref()).await?;
     let platform = store::platform_roles(tx, person.id).await?;
+    let way = again(session.tenant, doors, platform)?;
     Ok(Entered {
-        way: again(session.tenant, doors, platform)?,
+        grants: store::grants(tx, &way).await?,
         person,
+        way,
         refresh_token,
     })
 }
