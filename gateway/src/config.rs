@@ -10,6 +10,11 @@ use resido_proto::{
 use resido_transcode::{HttpRule, JsonOptions};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use crate::{auth::SharedSecret, client::Network};
+
+/// Networks of trusted proxies at most.
+const MAX_TRUSTED: usize = 100;
+
 /// The section `[gateway]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -32,9 +37,16 @@ pub struct Config {
     /// Domains whose first label is a tenant's slug, such as `example.com` for
     /// `acme.example.com`. Default none.
     pub base_domains: Vec<String>,
+    /// Networks of proxies, such as `10.0.0.0/8`, whose `x-forwarded-for` is
+    /// believed; 100 at most. Default none.
+    pub trusted_proxies: Vec<String>,
     /// Whether reflection, health, `/openapi.json` and `/docs` are served;
     /// default true.
     pub describe: bool,
+    /// The secret of `JWT_SECRET`, 32 bytes at least, by which tokens are
+    /// accepted as well. It is in no file. Default none.
+    #[serde(skip)]
+    pub shared_secret: Option<SharedSecret>,
     /// Bounds of what a caller may ask.
     pub limits: Limits,
     /// Services behind the gateway, besides the built-in ones.
@@ -51,7 +63,9 @@ impl Default for Config {
             audiences: vec![ACCESS_AUDIENCE.to_owned()],
             allowed_origins: Vec::new(),
             base_domains: Vec::new(),
+            trusted_proxies: Vec::new(),
             describe: true,
+            shared_secret: None,
             limits: Limits::default(),
             upstreams: Vec::new(),
         }
@@ -89,6 +103,19 @@ impl Config {
                 format!("base_domains: `{domain}` is no domain such as example.com"),
             );
         }
+        for network in &self.trusted_proxies {
+            let fault = format!("trusted_proxies: `{network}` is no network such as 10.0.0.0/8");
+            require(network.parse::<Network>().is_ok(), fault);
+        }
+        require(
+            self.trusted_proxies.len() <= MAX_TRUSTED,
+            format!("trusted_proxies: there are more than {MAX_TRUSTED}"),
+        );
+        let secret = self.shared_secret.as_ref();
+        require(
+            secret.is_none_or(SharedSecret::is_long_enough),
+            "shared_secret: JWT_SECRET must have at least 32 bytes".to_owned(),
+        );
         for upstream in &self.upstreams {
             let name = &upstream.name;
             let fine = !name.is_empty() && name != "gateway";
@@ -98,6 +125,14 @@ impl Config {
             );
         }
         faults
+    }
+
+    /// Returns the networks of trusted proxies.
+    pub(crate) fn trusted(&self) -> Vec<Network> {
+        let networks = self.trusted_proxies.iter();
+        networks
+            .filter_map(|network| network.parse().ok())
+            .collect()
     }
 }
 
@@ -320,9 +355,11 @@ mod tests {
             audiences: Vec::new(),
             allowed_origins: vec!["*".into(), "https://a.example/".into(), "app".into()],
             base_domains: vec!["example.com".into(), "https://x".into()],
+            trusted_proxies: vec!["10.0.0.0/8".into(), "10.0.0.1/8".into()],
+            shared_secret: Some(SharedSecret::new("too short")),
             limits,
             ..Config::default()
         };
-        assert_eq!(wrong.faults().len(), 7, "{:?}", wrong.faults());
+        assert_eq!(wrong.faults().len(), 9, "{:?}", wrong.faults());
     }
 }

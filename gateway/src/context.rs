@@ -168,11 +168,17 @@ mod tests {
             .for_caller(&housing, &member, Some(tenant(1)))
             .unwrap();
         assert_eq!(first, again);
+        let acted = Principal {
+            actor: Some(Subject::User(UserId::new())),
+            ..member.clone()
+        };
         for different in [
             minter.for_caller(&other, &member, Some(tenant(1))),
             minter.for_caller(&housing, &member, Some(tenant(2))),
             minter.for_caller(&housing, &member, None),
             minter.for_caller(&housing, &principal(&[Role::OWNER]), Some(tenant(1))),
+            // An operator who acts as the person is not the person.
+            minter.for_caller(&housing, &acted, Some(tenant(1))),
         ] {
             assert_ne!(first, different.unwrap());
         }

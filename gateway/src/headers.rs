@@ -100,6 +100,8 @@ mod tests {
             "x_resido_context",
             "x-resido-context-bin",
             "grpc-metadata-x-resido-context",
+            "x-resido-client",
+            "x_resido_client",
             "authorization",
             "x-tenant",
             "x-api-key",

@@ -33,12 +33,10 @@ pub(crate) fn authorize(
         Access::Platform if !is_staff => return Err(Refusal::RoleRequired),
         Access::Tenant | Access::Platform | Access::Authenticated => {}
     }
-    let has_role = |wanted: &Role| principal.roles.contains(wanted);
-    // A role of one tenant is worth nothing outside, nor a platform's within.
-    let roles_count = policy.access == Access::Platform || !is_staff;
-    let admitted = policy.roles.is_empty() || roles_count && policy.roles.iter().any(has_role);
+    let admitted =
+        policy.roles.is_empty() || has_role(policy, principal) || granted(policy, principal);
     let narrowed = match (&principal.permissions, &policy.permission) {
-        (Some(granted), Some(wanted)) => !granted.contains(wanted),
+        (Some(kept), Some(wanted)) => !kept.contains(wanted),
         (Some(_), None) => true,
         (None, _) => false,
     };
@@ -47,6 +45,21 @@ pub(crate) fn authorize(
     } else {
         Err(Refusal::RoleRequired)
     }
+}
+
+/// Whether the caller has one of the method's roles, given where such roles are:
+/// a tenant's is worth nothing outside, nor a platform's within.
+fn has_role(policy: &Policy, principal: &Principal) -> bool {
+    let on_platform = principal.tenant.is_none();
+    let counts = |role: &&Role| role.is_platform() == on_platform;
+    let mut wanted = policy.roles.iter().filter(counts);
+    wanted.any(|role| principal.roles.contains(role))
+}
+
+/// Whether roles that the tenant made itself give the method's permission.
+fn granted(policy: &Policy, principal: &Principal) -> bool {
+    let wanted = policy.permission.as_ref();
+    principal.tenant.is_some() && wanted.is_some_and(|wanted| principal.grants.contains(wanted))
 }
 
 #[cfg(test)]
@@ -159,5 +172,113 @@ mod tests {
             check(&policy, &scoped(&[Role::VIEWER], &["units.write"])),
             "ROLE_REQUIRED"
         );
+    }
+
+    #[test]
+    fn a_method_of_both_counts_each_role_where_it_was_given() {
+        let both = policy(
+            Access::Authenticated,
+            &[Role::OWNER, Role::ADMIN, Role::PLATFORM_ADMIN],
+        );
+        for (principal, expected) in [
+            (user(true, &[Role::OWNER]), "ok"),
+            (user(true, &[Role::MEMBER]), "ROLE_REQUIRED"),
+            (user(true, &[Role::PLATFORM_ADMIN]), "ROLE_REQUIRED"),
+            (user(false, &[Role::PLATFORM_ADMIN]), "ok"),
+            (user(false, &[Role::PLATFORM_SUPPORT]), "ROLE_REQUIRED"),
+            (user(false, &[Role::OWNER]), "ROLE_REQUIRED"),
+        ] {
+            assert_eq!(check(&both, &principal), expected, "{principal:?}");
+        }
+    }
+
+    /// The rules once more, as a person would say them.
+    fn oracle(policy: &Policy, caller: &Principal) -> &'static str {
+        let holds = |list: &[String]| policy.permission.iter().any(|one| list.contains(one));
+        let shares = |platform: bool| {
+            let mut shared = policy
+                .roles
+                .iter()
+                .filter(|role| caller.roles.contains(role));
+            shared.any(|role| role.as_str().starts_with("platform_") == platform)
+        };
+        let in_tenant = caller.tenant.is_some();
+        let staff = caller
+            .roles
+            .iter()
+            .any(|role| role.as_str().starts_with("platform_"));
+        if policy.access == Access::Anonymous {
+            return "ok";
+        }
+        if [Access::Unspecified, Access::Internal].contains(&policy.access) {
+            return "METHOD_CLOSED";
+        }
+        if caller.subject == Subject::Anonymous {
+            return "CREDENTIAL_REQUIRED";
+        }
+        if policy.access == Access::Tenant && !in_tenant {
+            return "TENANT_REQUIRED";
+        }
+        if policy.access == Access::Platform && (in_tenant || !staff) {
+            return "ROLE_REQUIRED";
+        }
+        let open = policy.roles.is_empty();
+        let by_role = if in_tenant {
+            shares(false)
+        } else {
+            shares(true)
+        };
+        let by_grant = in_tenant && holds(&caller.grants);
+        let kept = caller.permissions.as_ref().is_none_or(|kept| holds(kept));
+        if (open || by_role || by_grant) && kept {
+            "ok"
+        } else {
+            "ROLE_REQUIRED"
+        }
+    }
+
+    #[test]
+    fn i1_every_combination_is_decided_as_the_rules_say() {
+        let roles = [
+            vec![],
+            vec![Role::OWNER],
+            vec![Role::MEMBER],
+            vec![Role::named("own")],
+            vec![Role::PLATFORM_ADMIN],
+            vec![Role::OWNER, Role::PLATFORM_SUPPORT],
+        ];
+        let lists = ["", "units.write", "units.read"].map(|one| {
+            let one = Some(one.to_owned()).filter(|one| !one.is_empty());
+            one.into_iter().collect::<Vec<_>>()
+        });
+        let narrowing: Vec<_> = lists.iter().cloned().map(Some).chain([None]).collect();
+        let mut seen = std::collections::BTreeMap::<_, usize>::new();
+        for number in 0..6 {
+            let access = Access::try_from(number).unwrap();
+            for (wanted, has) in roles.iter().flat_map(|a| roles.iter().map(move |b| (a, b))) {
+                for permission in [None, Some("units.write".to_owned())] {
+                    let policy = Policy {
+                        permission,
+                        ..policy(access, wanted)
+                    };
+                    for (grants, kept) in lists
+                        .iter()
+                        .flat_map(|a| narrowing.iter().map(move |b| (a, b)))
+                    {
+                        for in_tenant in [true, false] {
+                            let caller = Principal {
+                                grants: grants.clone(),
+                                permissions: kept.clone(),
+                                ..user(in_tenant, has)
+                            };
+                            let decided = check(&policy, &caller);
+                            assert_eq!(decided, oracle(&policy, &caller), "{policy:?} {caller:?}");
+                            *seen.entry(decided).or_default() += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(seen.len(), 4, "{seen:?}");
     }
 }

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use resido_observability::Metrics;
-use resido_proto::identity_api::v1::{GetJwksRequest, auth_service_client::AuthServiceClient};
+use resido_proto::identity_api::v1::{
+    GetJwksRequest, api_key_service_client::ApiKeyServiceClient,
+    auth_service_client::AuthServiceClient,
+};
 use resido_tenancy::{context::Signer, directory::Directory};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +15,7 @@ use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::{
     admin::Admin,
-    auth::{Authenticator, KeySource},
+    auth::{ApiKeys, Ask, Authenticator, KeySource},
     catalog::{Catalog, RouteInfo},
     config::Config,
     context::Minter,
@@ -23,9 +26,10 @@ use crate::{
         GateLayer, ObserveLayer, RefuseMalformed, RenderLayer, ResolveTenant, ServePagesLayer,
         Shed, ShedStreams, TranscodeLayer,
     },
-    listener::{self, Service},
+    listener::{self, Port, Service},
     pages::{Documents, Health, builtin, openapi},
     render::Renderer,
+    standing::Standings,
     upstream::Upstream,
     watch::{Link, Watch},
 };
@@ -76,7 +80,9 @@ impl Gateway {
             health = Some(reporter);
         }
         let keys = key_source(control_plane.clone());
-        let authenticator = Authenticator::new(keys, &config.issuer, &config.audiences);
+        let authenticator = Authenticator::new(keys, &config.issuer, &config.audiences)
+            .with_api_keys(api_keys(control_plane.clone(), &metrics))
+            .with_shared_secret(config.shared_secret.as_ref());
         let link = watch::Sender::new(match control_plane {
             Some(_) => Link::Waiting,
             None => Link::Absent,
@@ -108,16 +114,22 @@ impl Gateway {
         shutdown: CancellationToken,
     ) -> Result<(), Error> {
         let service = self.service()?;
-        let limits = self.parts.config.limits.clone();
+        let config = &self.parts.config;
+        let port = |service, trusted: Vec<_>| Port {
+            service,
+            limits: config.limits.clone(),
+            trusted: trusted.into(),
+        };
+        let calls = port(service, config.trusted());
         let mut tasks = JoinSet::new();
         if let Some(listener) = admin {
-            let (service, limits, end) = (self.admin(), limits.clone(), shutdown.clone());
-            tasks.spawn(async move { listener::serve(listener, service, &limits, end).await });
+            let admin = port(self.admin(), Vec::new());
+            tasks.spawn(listener::serve(listener, admin, shutdown.clone()));
         }
         // Followed to the very end: calls that drain still need it.
         let (following, end) = (self.clone(), shutdown.clone());
         let following = tokio::spawn(async move { following.follow(end).await });
-        listener::serve(listener, service, &limits, shutdown).await;
+        listener::serve(listener, calls, shutdown).await;
         while tasks.join_next().await.is_some() {}
         following.abort();
         Ok(())
@@ -179,6 +191,7 @@ impl Gateway {
         let (config, catalog) = (&parts.config, &parts.catalog);
         let renderer = Renderer::new(Arc::clone(catalog));
         let documents = config.describe.then(|| Arc::new(Documents::new(catalog)));
+        let standings = Standings::new(parts.directory.clone(), Arc::clone(&parts.authenticator));
         let calls = ServiceBuilder::new()
             // The path's method and the bindings.
             .layer(GateLayer::new(FindMethod::new(Arc::clone(catalog))))
@@ -201,7 +214,7 @@ impl Gateway {
             .layer(DeadlineLayer::new(config.limits.bounds()))
             // Path, query and body into a message; its reply into JSON.
             .layer(TranscodeLayer::new(&config.limits, renderer.clone()))
-            .service(Forward::new(Arc::clone(&parts.minter)));
+            .service(Forward::new(Arc::clone(&parts.minter), standings));
         let service = ServiceBuilder::new()
             // Request id, span; log line and counts at the end.
             .layer(ObserveLayer::new(parts.metrics.clone()))
@@ -252,4 +265,16 @@ fn key_source(control_plane: Option<ControlPlane>) -> KeySource {
             Ok(serde_json::from_slice(&body.into_inner().data)?)
         })
     }))
+}
+
+/// Asks the control plane whose API keys are.
+fn api_keys(control_plane: Option<ControlPlane>, metrics: &Metrics) -> ApiKeys {
+    let Some(control_plane) = control_plane else {
+        return ApiKeys::none();
+    };
+    let ask: Ask = Box::new(move |request| {
+        let mut client = ApiKeyServiceClient::new(control_plane.clone());
+        Box::pin(async move { Ok(client.resolve_api_key(request).await?.into_inner()) })
+    });
+    ApiKeys::new(ask, metrics.clone())
 }

@@ -139,6 +139,8 @@ impl Watch {
                     let entries = std::mem::take(&mut following.entries);
                     self.directory
                         .replace_all(entries, std::mem::take(&mut following.memberships));
+                    // Nobody told of the keys that changed in between.
+                    self.authenticator.api_keys().all_changed();
                     self.link.send_replace(Link::Connected);
                 }
             }
@@ -152,7 +154,8 @@ impl Watch {
                     self.directory.apply_membership(membership);
                 }
             }
-            Some(Event::ApiKey(_) | Event::Heartbeat(_)) | None => {}
+            Some(Event::ApiKey(change)) => self.authenticator.api_keys().changed(&change.id),
+            Some(Event::Heartbeat(_)) | None => {}
         }
         self.metrics.directory_tenants(self.directory.len());
         Ok(())
@@ -278,5 +281,39 @@ mod tests {
         };
         watch.take(message, &mut following).unwrap();
         assert_eq!(watch.directory.len(), 1);
+    }
+
+    #[test]
+    fn news_of_keys_and_snapshots_make_what_is_known_void() {
+        let watch = watch();
+        let mut following = Following::default();
+        let mut changes = watch.authenticator.changes();
+        let mut told = move || {
+            let told = changes.has_changed().unwrap();
+            changes.mark_unchanged();
+            told
+        };
+        let change = |event| WatchTenantsResponse {
+            event: Some(event),
+            sequence: 1,
+        };
+        let key = proto::ApiKeyChange {
+            id: TenantId::new().to_string(),
+        };
+        watch
+            .take(change(Event::ApiKey(key)), &mut following)
+            .unwrap();
+        assert!(told());
+        let alive = Event::Heartbeat(Default::default());
+        watch.take(change(alive), &mut following).unwrap();
+        assert!(!told());
+        watch
+            .take(snapshot("first", false, 7), &mut following)
+            .unwrap();
+        assert!(!told());
+        watch
+            .take(snapshot("second", true, 7), &mut following)
+            .unwrap();
+        assert!(told());
     }
 }

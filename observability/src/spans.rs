@@ -26,6 +26,7 @@ pub fn gateway_server(http_method: &str, request_id: &str) -> Span {
         error.reason = Empty,
         tenant.id = Empty,
         user.id = Empty,
+        user.act = Empty,
         request.id = request_id,
         trace_id = Empty,
     )
@@ -93,6 +94,11 @@ pub fn record_tenant(span: &Span, tenant: &str) {
 /// Records who calls.
 pub fn record_user(span: &Span, user: &str) {
     span.record("user.id", user);
+}
+
+/// Records who acts as the one who calls.
+pub fn record_actor(span: &Span, actor: &str) {
+    span.record("user.act", actor);
 }
 
 /// Records which method is called, and names the span after it.

@@ -14,8 +14,13 @@ use resido_proto::{
     ids::{TenantId, UserId},
     tenancy::v1 as proto,
 };
+use tokio::sync::watch;
 
-use crate::tenant::{Slug, State};
+pub use crate::membership::MembershipEpoch;
+use crate::{
+    membership::Membership,
+    tenant::{Slug, State},
+};
 
 /// What a gateway knows of one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,26 +94,17 @@ impl From<&Entry> for proto::TenantRoute {
     }
 }
 
-/// The least epoch that the tokens of one membership must carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MembershipEpoch {
-    /// Whose membership.
-    pub user: UserId,
-    /// In which tenant.
-    pub tenant: TenantId,
-    /// The least epoch.
-    pub epoch: i64,
-}
-
-impl MembershipEpoch {
-    /// The epoch that no token has: the membership ended, or is not active.
-    pub const GONE: i64 = i64::MAX;
-}
-
 /// All tenants a gateway knows; clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
-    state: Arc<RwLock<Snapshot>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: RwLock<Snapshot>,
+    /// Counts what changed.
+    changes: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +115,7 @@ struct Snapshot {
     by_slug: HashMap<Slug, TenantId>,
     by_alias: HashMap<Slug, TenantId>,
     by_domain: HashMap<String, TenantId>,
-    memberships: HashMap<(UserId, TenantId), i64>,
+    memberships: HashMap<(UserId, TenantId), Membership>,
 }
 
 impl Directory {
@@ -180,8 +176,7 @@ impl Directory {
         self.read()
             .memberships
             .get(&(user, tenant))
-            .copied()
-            .unwrap_or_default()
+            .map_or(0, |membership| membership.least())
     }
 
     /// Whether a person is known to belong to a tenant at present.
@@ -189,6 +184,13 @@ impl Directory {
     pub fn is_member(&self, user: UserId, tenant: TenantId) -> bool {
         let epoch = self.membership_epoch(user, tenant);
         epoch > 0 && epoch != MembershipEpoch::GONE
+    }
+
+    /// Tells of changes: the number grows with each, and some may be told of
+    /// together.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes.subscribe()
     }
 
     /// Takes over a whole state; what it does not name is gone.
@@ -199,9 +201,11 @@ impl Directory {
         };
         entries.into_iter().for_each(|entry| fresh.insert(entry));
         for m in memberships {
-            fresh.memberships.insert((m.user, m.tenant), m.epoch);
+            let known = fresh.memberships.entry((m.user, m.tenant)).or_default();
+            known.hear(m.epoch);
         }
         *self.write() = fresh;
+        self.tell();
     }
 
     /// Takes over one tenant as it is now, unless something newer is known. A
@@ -219,26 +223,36 @@ impl Directory {
         if entry.state != State::Purged {
             state.insert(entry);
         }
+        drop(state);
+        self.tell();
     }
 
-    /// Raises the least epoch of a membership. One that was gone may be there
-    /// again, with any epoch.
+    /// Raises the least epoch of a membership, or ends it. One that was gone is
+    /// there again only with an epoch that it never had.
     pub fn apply_membership(&self, membership: MembershipEpoch) {
         let mut state = self.write();
         let key = (membership.user, membership.tenant);
-        let epoch = state.memberships.entry(key).or_default();
-        *epoch = match *epoch {
-            MembershipEpoch::GONE => membership.epoch,
-            known => membership.epoch.max(known),
-        };
+        let known = state.memberships.entry(key).or_default();
+        let is_news = known.hear(membership.epoch);
+        drop(state);
+        if is_news {
+            self.tell();
+        }
+    }
+
+    /// After the lock is released: who is told will read.
+    fn tell(&self) {
+        self.shared.changes.send_modify(|count| *count += 1);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Snapshot> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+        let read = self.shared.state.read();
+        read.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Snapshot> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+        let write = self.shared.state.write();
+        write.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -381,14 +395,52 @@ mod tests {
         let directory = Directory::new();
         let (user, tenant) = (UserId::new(), TenantId::new());
         assert!(!directory.is_member(user, tenant));
-        for (epoch, member) in [(2, true), (MembershipEpoch::GONE, false), (1, true)] {
+        let gone = MembershipEpoch::GONE;
+        for (epoch, least) in [
+            (2, 2),
+            (gone, gone),
+            // What was heard before the end, once more.
+            (1, gone),
+            (2, gone),
+            (3, 3),
+            (gone, gone),
+            (gone, gone),
+            (7, 7),
+        ] {
             directory.apply_membership(MembershipEpoch {
                 user,
                 tenant,
                 epoch,
             });
-            assert_eq!(directory.is_member(user, tenant), member, "{epoch}");
-            assert_eq!(directory.membership_epoch(user, tenant), epoch);
+            assert_eq!(directory.is_member(user, tenant), least != gone, "{epoch}");
+            assert_eq!(directory.membership_epoch(user, tenant), least);
         }
+    }
+
+    #[test]
+    fn who_listens_is_told_of_news_alone() {
+        let directory = Directory::new();
+        let mut changes = directory.changes();
+        let mut told = move || {
+            let told = changes.has_changed().unwrap();
+            changes.mark_unchanged();
+            told
+        };
+        let (user, id) = (UserId::new(), TenantId::new());
+        let member = |epoch| MembershipEpoch {
+            user,
+            tenant: id,
+            epoch,
+        };
+        directory.apply(entry(id, "acme", 2));
+        assert!(told());
+        directory.apply(entry(id, "acme", 1));
+        assert!(!told());
+        for (epoch, news) in [(2, true), (2, false), (MembershipEpoch::GONE, true)] {
+            directory.apply_membership(member(epoch));
+            assert_eq!(told(), news, "{epoch}");
+        }
+        directory.replace_all(Vec::new(), Vec::new());
+        assert!(told());
     }
 }

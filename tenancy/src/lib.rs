@@ -11,5 +11,6 @@ pub mod context;
 pub mod db;
 pub mod directory;
 pub mod keys;
+mod membership;
 pub mod server;
 pub mod tenant;

@@ -7,15 +7,18 @@ use moka::sync::Cache;
 use resido_proto::identity::AccessClaims;
 use sha2::{Digest as _, Sha256};
 
-use super::{Credentials, KeySource, Principal, credential::Credential};
+use super::{
+    ApiKeys, Credentials, KeySource, Principal, SharedSecret,
+    credential::Credential,
+    principal::{LEEWAY_SECONDS, now},
+    shared_secret::SharedKey,
+};
 use crate::refusal::Refusal;
 
 /// Verified tokens that are remembered at most.
 const REMEMBERED: u64 = 100_000;
 /// How long a verified token is remembered at most.
 const REMEMBER_FOR: Duration = Duration::from_secs(60);
-/// Clocks may differ by this much, in seconds.
-const LEEWAY_SECONDS: u64 = 30;
 
 /// Turns credentials into principals.
 ///
@@ -24,6 +27,8 @@ const LEEWAY_SECONDS: u64 = 30;
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     keys: KeySource,
+    api_keys: ApiKeys,
+    shared: Option<SharedKey>,
     validation: Validation,
     verified: Cache<[u8; 32], Verified>,
 }
@@ -31,7 +36,6 @@ pub(crate) struct Authenticator {
 #[derive(Debug, Clone)]
 struct Verified {
     principal: Arc<Principal>,
-    exp: u64,
     /// Of the keys it was verified by: with others, it must be verified again.
     generation: u64,
 }
@@ -51,9 +55,22 @@ impl Authenticator {
             .build();
         Self {
             keys,
+            api_keys: ApiKeys::none(),
+            shared: None,
             validation,
             verified,
         }
+    }
+
+    /// Accepts API keys as well.
+    pub(crate) fn with_api_keys(self, api_keys: ApiKeys) -> Self {
+        Self { api_keys, ..self }
+    }
+
+    /// Accepts tokens made with a shared secret as well, if there is one.
+    pub(crate) fn with_shared_secret(self, secret: Option<&SharedSecret>) -> Self {
+        let shared = secret.map(|secret| SharedKey::new(secret, &self.validation));
+        Self { shared, ..self }
     }
 
     /// Returns the keys, for the start and for readiness.
@@ -61,43 +78,54 @@ impl Authenticator {
         &self.keys
     }
 
+    /// Returns what is known of API keys.
+    pub(crate) fn api_keys(&self) -> &ApiKeys {
+        &self.api_keys
+    }
+
+    /// Tells when a caller who was believed may not be any more.
+    pub(crate) fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.api_keys.changes()
+    }
+
+    /// Whether a caller who was believed must be asked for the credential again.
+    pub(crate) fn is_void(&self, principal: &Principal) -> bool {
+        self.api_keys.is_void(principal)
+    }
+
     /// Verifies the credential of a call.
     ///
     /// # Errors
     /// [`Refusal::CredentialRequired`] if there is none,
     /// [`Refusal::CredentialInvalid`] if it is not good; never which of its
-    /// faults it was.
+    /// faults it was. Others if nobody can tell at present.
     pub(crate) async fn authenticate(
         &self,
         shown: &Credentials,
     ) -> Result<Arc<Principal>, Refusal> {
         match shown.credential()? {
             Credential::Missing => Err(Refusal::CredentialRequired),
-            // No key has been handed out yet.
-            Credential::ApiKey(_) => Err(Refusal::CredentialInvalid),
+            Credential::ApiKey(key) => self.api_keys.holder(key).await,
             Credential::Bearer(token) => self.token(token).await,
         }
     }
 
     async fn token(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
         let hash: [u8; 32] = Sha256::digest(token).into();
-        let now = jsonwebtoken::get_current_timestamp();
+        let generation = self.keys.generation();
         if let Some(known) = self.verified.get(&hash)
-            && known.exp.saturating_add(LEEWAY_SECONDS) > now
-            && known.generation == self.keys.generation()
+            && known
+                .principal
+                .accepted_until
+                .is_some_and(|end| now() < end)
+            && known.generation == generation
         {
             return Ok(known.principal);
         }
-        let generation = self.keys.generation();
-        let claims = self.verify(token).await.ok_or_else(|| self.refusal())?;
-        if claims.iat > now + LEEWAY_SECONDS {
-            return Err(Refusal::CredentialInvalid);
-        }
-        let exp = claims.exp;
-        let principal = Arc::new(Principal::from(claims));
+        let principal = self.verify(token).await.ok_or_else(|| self.refusal())?;
+        let principal = Arc::new(principal);
         let verified = Verified {
             principal: Arc::clone(&principal),
-            exp,
             generation,
         };
         self.verified.insert(hash, verified);
@@ -114,12 +142,27 @@ impl Authenticator {
         }
     }
 
-    async fn verify(&self, token: &str) -> Option<AccessClaims> {
+    async fn verify(&self, token: &str) -> Option<Principal> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if !is_acceptable(&header) {
             return None;
         }
-        let key = self.keys.get(&header.kid?).await?;
+        let (claims, read): (_, fn(AccessClaims) -> Principal) = match &self.shared {
+            Some(shared) if SharedKey::is_meant(&header) => {
+                (shared.verify(token)?, SharedKey::principal)
+            }
+            _ => (self.signed(token, &header).await?, Principal::from),
+        };
+        let made_already = claims.iat <= now() + LEEWAY_SECONDS;
+        made_already.then(|| read(claims))
+    }
+
+    /// Returns what a token says that the issuer signed.
+    async fn signed(&self, token: &str, header: &Header) -> Option<AccessClaims> {
+        if header.alg != Algorithm::EdDSA {
+            return None;
+        }
+        let key = self.keys.get(header.kid.as_deref()?).await?;
         let data = jsonwebtoken::decode(token, &key, &self.validation);
         data.inspect_err(|error| tracing::debug!(%error, "a token was refused"))
             .ok()
@@ -127,8 +170,8 @@ impl Authenticator {
     }
 }
 
-/// Whether a token's header is one of ours: the right algorithm, the right kind
-/// of token, and nothing that would have to be understood.
+/// Whether a token's header is one of ours: the right kind of token, and nothing
+/// that would have to be understood.
 ///
 /// *Source*: RFC 8725, sections 3.1 and 3.11; RFC 7515, section 4.1.11.
 fn is_acceptable(header: &Header) -> bool {
@@ -136,7 +179,7 @@ fn is_acceptable(header: &Header) -> bool {
         .typ
         .as_deref()
         .is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
-    header.alg == Algorithm::EdDSA && kind && header.crit.is_none()
+    kind && header.crit.is_none()
 }
 
 #[cfg(test)]

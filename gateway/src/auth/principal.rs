@@ -4,6 +4,10 @@ use resido_proto::{
     identity::{AccessClaims, Role, Subject},
     ids::TenantId,
 };
+use uuid::Uuid;
+
+/// Clocks may differ by this much, in seconds.
+pub(super) const LEEWAY_SECONDS: u64 = 30;
 
 /// A verified caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,30 @@ pub(crate) struct Principal {
     pub(crate) grants: Vec<String>,
     /// Epoch of the membership when the credential was made.
     pub(crate) epoch: i64,
+    /// Why the caller is believed.
+    pub(crate) proof: Proof,
+    /// When the credential is not accepted any more, in seconds since the epoch;
+    /// never if there is none.
+    pub(crate) accepted_until: Option<u64>,
+}
+
+/// Why a caller is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// There is nothing to believe.
+    None,
+    /// A token that the issuer signed.
+    Token,
+    /// A token made with the shared secret, which says nothing of whether the
+    /// person still belongs to the tenant.
+    SharedSecret,
+    /// An API key, as the control plane said.
+    ApiKey {
+        /// The key's id.
+        id: Uuid,
+        /// When the control plane was asked, by the clock of changes.
+        asked: u64,
+    },
 }
 
 impl Principal {
@@ -34,6 +62,8 @@ impl Principal {
         permissions: None,
         grants: Vec::new(),
         epoch: 0,
+        proof: Proof::None,
+        accepted_until: None,
     };
 }
 
@@ -47,6 +77,13 @@ impl From<AccessClaims> for Principal {
             permissions: claims.perm,
             grants: claims.grants,
             epoch: claims.epoch,
+            proof: Proof::Token,
+            accepted_until: Some(claims.exp.saturating_add(LEEWAY_SECONDS)),
         }
     }
+}
+
+/// Returns the time of the wall clock, in seconds since the epoch.
+pub(super) fn now() -> u64 {
+    jsonwebtoken::get_current_timestamp()
 }

@@ -29,6 +29,9 @@ impl Gate for Authorize {
         let tenant: Option<TenantClaims> = noted(&head.extensions)?;
         let trail: Arc<Trail> = noted(&head.extensions)?;
         spans::record_user(&trail.span, &principal.subject.to_string());
+        if let Some(actor) = &principal.actor {
+            spans::record_actor(&trail.span, &actor.to_string());
+        }
         rbac::authorize(&endpoint.policy, &principal, tenant.is_some())?;
         let tenant = tenant.map(|claims| claims.tid.to_string());
         let (service, method) = (&endpoint.method.service, &endpoint.method.name);

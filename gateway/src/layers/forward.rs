@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, header};
 use resido_observability::{propagation, spans};
 use resido_proto::{deadline::format_grpc, headers, identity::TenantClaims};
@@ -19,9 +19,11 @@ use super::{deadline::Deadline, gate::noted};
 use crate::{
     auth::{Credentials, Principal},
     catalog::Endpoint,
+    client::Client,
     context::Minter,
     refusal::{Refusal, Stopped},
-    upstream::{BreaksOff, Until, WithoutTrailers, check},
+    standing::{Lost, Standings},
+    upstream::{BreaksOff, End, Until, WithoutTrailers, check},
     wire::{Reply, Request},
 };
 
@@ -29,12 +31,14 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Forward {
     minter: Arc<Minter>,
+    standings: Standings,
 }
 
 impl Forward {
-    /// Signs contexts with `minter`.
-    pub(crate) fn new(minter: Arc<Minter>) -> Self {
-        Self { minter }
+    /// Signs contexts with `minter`, and ends streams whose caller `standings`
+    /// does not know any more.
+    pub(crate) fn new(minter: Arc<Minter>, standings: Standings) -> Self {
+        Self { minter, standings }
     }
 
     async fn send(self, mut request: Request) -> Result<Reply, Stopped> {
@@ -50,6 +54,7 @@ impl Forward {
         if let Some(tenant) = &tenant {
             spans::record_tenant(&span, &tenant.tid.to_string());
         }
+        let lost = self.standings.watch(notes);
         self.address(&mut request, &endpoint, tenant, deadline)?;
         propagation::inject(&span, request.headers_mut());
         // What the layers noted is not for the service.
@@ -57,19 +62,22 @@ impl Forward {
         let streams = endpoint.method.client_streaming;
         let request = request.map(|inner| {
             let inner = Body::new(WithoutTrailers(inner));
-            match deadline {
-                Some(until) if streams => Body::new(BreaksOff::new(inner, until)),
+            match end(deadline, lost.clone()) {
+                Some(end) if streams => Body::new(BreaksOff::new(inner, end)),
                 _ => inner,
             }
         });
-        let answer = endpoint
-            .transport
-            .send(request)
-            .instrument(span.clone())
-            .await;
+        let answer = endpoint.transport.send(request).instrument(span.clone());
+        let answer = match lost.clone() {
+            Some(lost) => tokio::select! {
+                answer = answer => answer,
+                refusal = lost => Err(refusal),
+            },
+            None => answer.await,
+        };
         let reply = check(answer?, &span)?;
-        Ok(match deadline {
-            Some(until) => reply.map(|inner| Body::new(Until::new(inner, until))),
+        Ok(match end(deadline, lost) {
+            Some(end) => reply.map(|inner| Body::new(Until::new(inner, end))),
             None => reply,
         })
     }
@@ -95,8 +103,13 @@ impl Forward {
                 Refusal::Internal
             })?;
         let context = HeaderValue::from_str(&context).map_err(|_| Refusal::Internal)?;
+        let client = request.extensions().get::<Client>().copied();
         let sent = request.headers_mut();
         sent.insert(headers::CONTEXT, context);
+        if let Some(Client(address)) = client {
+            let address = HeaderValue::from_str(&address.to_string());
+            sent.insert(headers::CLIENT, address.map_err(|_| Refusal::Internal)?);
+        }
         sent.insert(header::TE, HeaderValue::from_static("trailers"));
         sent.remove(header::HOST);
         sent.remove(headers::REQUEST_TIMEOUT);
@@ -112,6 +125,24 @@ impl Forward {
             sent.insert(header::AUTHORIZATION, authorization.clone());
         }
         Ok(())
+    }
+}
+
+/// What ends a call that is not over: its deadline, or that its caller may not go
+/// on.
+fn end(deadline: Option<Instant>, lost: Option<Lost>) -> Option<End> {
+    let late =
+        deadline.map(|until| tokio::time::sleep_until(until).map(|()| Refusal::DeadlineExceeded));
+    match (late, lost) {
+        (None, None) => None,
+        (Some(late), None) => Some(late.boxed()),
+        (None, Some(lost)) => Some(lost.boxed()),
+        (Some(late), Some(lost)) => {
+            let first = async {
+                tokio::select! { refusal = lost => refusal, refusal = late => refusal }
+            };
+            Some(first.boxed())
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use resido_observability::spans;
-use resido_proto::options::v1::Access;
 use resido_tenancy::directory::Directory;
 
 use super::gate::{Gate, noted};
@@ -42,15 +41,8 @@ impl Gate for ResolveTenant {
         let principal: Arc<Principal> = noted(&head.extensions)?;
         let shown: Credentials = noted(&head.extensions)?;
         let named = Named::read(&shown, &self.base_domains)?;
-        let involved = matches!(
-            endpoint.policy.access,
-            Access::Tenant | Access::Authenticated
-        );
-        let claims = if involved {
-            tenant::resolve(&principal, &named, &endpoint.policy, &self.directory)?
-        } else {
-            None
-        };
+        let claims = tenant::resolve(&principal, &named, &endpoint.policy, &self.directory)?;
+        head.extensions.insert(named);
         if let Some(claims) = &claims {
             let trail: Arc<Trail> = noted(&head.extensions)?;
             spans::record_tenant(&trail.span, &claims.tid.to_string());

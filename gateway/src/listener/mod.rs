@@ -3,4 +3,4 @@
 mod prompt;
 mod serve;
 
-pub(crate) use serve::{Service, serve};
+pub(crate) use serve::{Port, Service, serve};

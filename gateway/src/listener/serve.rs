@@ -15,6 +15,7 @@ use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::prompt::Prompt;
 use crate::{
+    client::{Network, locate},
     config::Limits,
     wire::{Reply, Request},
 };
@@ -31,13 +32,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What answers requests.
 pub(crate) type Service = BoxCloneSyncService<Request, Reply, Infallible>;
 
+/// What a port serves, and how.
+pub(crate) struct Port {
+    pub(crate) service: Service,
+    pub(crate) limits: Limits,
+    /// Proxies that are believed whom they speak for.
+    pub(crate) trusted: Arc<[Network]>,
+}
+
 /// Serves connections until `shutdown`, then lets calls under way end.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    service: Service,
-    limits: &Limits,
-    shutdown: CancellationToken,
-) {
+pub(crate) async fn serve(listener: TcpListener, port: Port, shutdown: CancellationToken) {
+    let limits = &port.limits;
     let places = Arc::new(Semaphore::new(
         limits.connections.clamp(1, Semaphore::MAX_PERMITS),
     ));
@@ -54,8 +59,8 @@ pub(crate) async fn serve(
             Some(accepted) = accepted => accepted,
             else => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(PAUSE).await;
@@ -64,11 +69,14 @@ pub(crate) async fn serve(
         };
         // Costs nothing when it fails but latency.
         let _undelayed = stream.set_nodelay(true).is_ok();
-        let hyper = TowerToHyperService::new(
-            service
-                .clone()
-                .map_request(|request: http::Request<Incoming>| request.map(Body::new)),
-        );
+        let trusted = Arc::clone(&port.trusted);
+        let received = move |mut request: http::Request<Incoming>| {
+            // Before any header is taken away: the caller might ask for that.
+            let client = locate(peer.ip(), request.headers(), &trusted);
+            request.extensions_mut().insert(client);
+            request.map(Body::new)
+        };
+        let hyper = TowerToHyperService::new(port.service.clone().map_request(received));
         let builder = Arc::clone(&builder);
         let connection = builder
             .serve_connection(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 use resido_proto::{
     identity::{Mode, Subject, TenantClaims},
+    ids::TenantId,
     options::v1::Access,
 };
 use resido_tenancy::{
@@ -16,19 +17,19 @@ use resido_tenancy::{
 };
 
 use crate::{
-    auth::{Credentials, Principal},
+    auth::{Credentials, Principal, Proof},
     catalog::Policy,
     refusal::Refusal,
 };
 
 /// What a request names: by its header, and by its host.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Named {
     header: Option<Selector>,
     host: Option<Host>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Host {
     /// The first label below a base domain.
     Label(Selector),
@@ -94,23 +95,18 @@ pub(crate) fn resolve(
     policy: &Policy,
     directory: &Directory,
 ) -> Result<Option<TenantClaims>, Refusal> {
-    let Some(own) = principal.tenant else {
-        return match policy.access {
-            Access::Tenant if named.header.is_none() => Err(Refusal::TenantRequired),
-            Access::Tenant => Err(Refusal::TenantDenied),
-            _ => Ok(None),
-        };
+    let own = match (policy.access, principal.tenant) {
+        (Access::Tenant | Access::Authenticated, Some(own)) => own,
+        (Access::Tenant, None) if named.header.is_none() => return Err(Refusal::TenantRequired),
+        (Access::Tenant, None) => return Err(Refusal::TenantDenied),
+        _ => return Ok(None),
     };
     if !directory.is_ready() {
         return Err(Refusal::NotReady);
     }
     let entry = directory.by_id(own).ok_or(Refusal::TenantDenied)?;
     agree(principal, &entry, &named.entries(directory), directory)?;
-    if let Subject::User(user) = principal.subject
-        && principal.epoch < directory.membership_epoch(user, own)
-    {
-        return Err(Refusal::CredentialInvalid);
-    }
+    believe(principal, own, directory)?;
     let mode = mode(&entry, policy)?;
     Ok(Some(TenantClaims {
         tid: entry.id,
@@ -120,6 +116,21 @@ pub(crate) fn resolve(
         sv: entry.schema_version,
         mode,
     }))
+}
+
+/// Makes sure that a person's credential is not older than their membership.
+fn believe(principal: &Principal, own: TenantId, directory: &Directory) -> Result<(), Refusal> {
+    let Subject::User(user) = principal.subject else {
+        return Ok(());
+    };
+    // Whoever made such a token need not know who belongs to the tenant.
+    if principal.proof == Proof::SharedSecret && !directory.is_member(user, own) {
+        return Err(Refusal::TenantDenied);
+    }
+    if principal.epoch < directory.membership_epoch(user, own) {
+        return Err(Refusal::CredentialInvalid);
+    }
+    Ok(())
 }
 
 /// Makes sure that everything named is the credential's own tenant. Only who is

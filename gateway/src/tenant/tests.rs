@@ -14,7 +14,7 @@ use resido_tenancy::{
 
 use super::{Named, resolve};
 use crate::{
-    auth::{Credentials, Principal},
+    auth::{Credentials, Principal, Proof},
     catalog::Policy,
     refusal::Refusal,
 };
@@ -295,4 +295,49 @@ fn nobody_is_let_in_before_the_first_snapshot() {
         &Directory::new(),
     );
     assert_eq!(reason(refused), "NOT_READY");
+}
+
+#[test]
+fn a_token_of_the_shared_secret_needs_a_member_who_is_known() {
+    let world = world();
+    let claimed = Principal {
+        proof: Proof::SharedSecret,
+        ..world.member()
+    };
+    let membership = |epoch| MembershipEpoch {
+        user: world.user,
+        tenant: world.acme,
+        epoch,
+    };
+    let resolve = || world.resolve(&claimed, &Named::default());
+    assert_eq!(reason(resolve()), "TENANT_DENIED");
+    world.directory.apply_membership(membership(1));
+    assert!(resolve().is_ok());
+    world.directory.apply_membership(membership(2));
+    assert_eq!(reason(resolve()), "CREDENTIAL_INVALID");
+    world
+        .directory
+        .apply_membership(membership(MembershipEpoch::GONE));
+    assert_eq!(reason(resolve()), "TENANT_DENIED");
+}
+
+#[test]
+fn h1_a_key_selects_its_own_tenant_alone() {
+    let world = world();
+    let key = Principal {
+        subject: Subject::ApiKey("1".to_owned()),
+        epoch: 0,
+        ..world.member()
+    };
+    for (tenants, host) in [
+        (&["globex"][..], None),
+        (&["nobody"], None),
+        (&[], Some("globex.resido.example")),
+        (&[], Some("homes.globex.example")),
+    ] {
+        let refused = world.resolve(&key, &named(tenants, host).unwrap());
+        assert_eq!(reason(refused), "TENANT_DENIED", "{tenants:?} {host:?}");
+    }
+    let claims = world.resolve(&key, &named(&["acme"], None).unwrap());
+    assert_eq!(claims.unwrap().unwrap().tid, world.acme);
 }

@@ -1,16 +1,15 @@
-//! Bodies on their way to a service and back: within the deadline, and without
-//! what must not pass.
+//! Bodies on their way to a service and back: as long as the call may last, and
+//! without what must not pass.
 
 use std::{
-    future::Future as _,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
 use tonic::{Status, body::Body};
 
 use crate::refusal::Refusal;
@@ -42,17 +41,20 @@ impl http_body::Body for WithoutTrailers {
     }
 }
 
-/// A request's body that breaks off at the deadline. A service that was answering
-/// already would wait for the rest of it otherwise, when nobody waits for it.
+/// What ends a call that is not over, and why.
+pub(crate) type End = BoxFuture<'static, Refusal>;
+
+/// A request's body that breaks off when the call must end. A service that was
+/// answering already would wait for the rest of it otherwise, when nobody waits
+/// for it.
 pub(crate) struct BreaksOff {
     inner: Body,
-    end: Pin<Box<Sleep>>,
+    end: End,
 }
 
 impl BreaksOff {
-    /// Ends `inner` at `until`.
-    pub(crate) fn new(inner: Body, until: Instant) -> Self {
-        let end = Box::pin(tokio::time::sleep_until(until));
+    /// Breaks `inner` off at `end`.
+    pub(crate) fn new(inner: Body, end: End) -> Self {
         Self { inner, end }
     }
 }
@@ -66,11 +68,13 @@ impl http_body::Body for BreaksOff {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         // First, for a stream that always has more would never be asked again.
-        if self.end.as_mut().poll(cx).is_pending() {
+        let Poll::Ready(refusal) = self.end.poll_unpin(cx) else {
             return Pin::new(&mut self.inner).poll_frame(cx);
-        }
+        };
         self.inner = Body::empty();
-        Poll::Ready(Some(Err(Status::cancelled("the deadline is over"))))
+        // Whoever polls on hears nothing else.
+        self.end = std::future::ready(refusal.clone()).boxed();
+        Poll::Ready(Some(Err(Status::cancelled(refusal.to_string()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -82,19 +86,19 @@ impl http_body::Body for BreaksOff {
     }
 }
 
-/// A reply's body that ends at the deadline with a status that says so.
+/// A reply's body that ends when the call must, with a status that says why.
 pub(crate) struct Until {
     inner: Body,
-    end: Pin<Box<Sleep>>,
+    end: End,
     over: bool,
 }
 
 impl Until {
-    /// Ends `inner` at `until`.
-    pub(crate) fn new(inner: Body, until: Instant) -> Self {
+    /// Ends `inner` at `end`.
+    pub(crate) fn new(inner: Body, end: End) -> Self {
         Self {
             inner,
-            end: Box::pin(tokio::time::sleep_until(until)),
+            end,
             over: false,
         }
     }
@@ -112,14 +116,14 @@ impl http_body::Body for Until {
             return Poll::Ready(None);
         }
         // First, for a stream that always has more would never be asked again.
-        if self.end.as_mut().poll(cx).is_pending() {
+        let Poll::Ready(refusal) = self.end.poll_unpin(cx) else {
             return Pin::new(&mut self.inner).poll_frame(cx);
-        }
+        };
         self.over = true;
         // Dropping the inner body tells the service that nobody waits.
         self.inner = Body::empty();
         let mut trailers = HeaderMap::new();
-        let status = resido_proto::error::to_status(&Refusal::DeadlineExceeded);
+        let status = resido_proto::error::to_status(&refusal);
         match status.add_header(&mut trailers) {
             Ok(()) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
             Err(status) => Poll::Ready(Some(Err(status))),
@@ -140,15 +144,21 @@ mod tests {
     use std::time::Duration;
 
     use http_body_util::{BodyExt as _, StreamBody};
+    use tokio::time::Instant;
 
     use super::*;
+
+    fn at(moment: Instant) -> End {
+        let wait = tokio::time::sleep_until(moment);
+        wait.map(|()| Refusal::DeadlineExceeded).boxed()
+    }
 
     #[tokio::test(start_paused = true)]
     async fn l2_a_stream_ends_at_its_deadline_with_a_status() {
         let endless = futures_util::stream::pending::<Result<Frame<Bytes>, Status>>();
         let body = Until::new(
             Body::new(StreamBody::new(endless)),
-            Instant::now() + Duration::from_secs(5),
+            at(Instant::now() + Duration::from_secs(5)),
         );
         let started = Instant::now();
         let trailers = body.collect().await.unwrap().trailers().cloned().unwrap();
@@ -162,7 +172,7 @@ mod tests {
         let endless = futures_util::stream::iter([first]);
         let endless = futures_util::StreamExt::chain(endless, futures_util::stream::pending());
         let until = Instant::now() + Duration::from_secs(5);
-        let mut body = BreaksOff::new(Body::new(StreamBody::new(endless)), until);
+        let mut body = BreaksOff::new(Body::new(StreamBody::new(endless)), at(until));
         assert!(body.frame().await.unwrap().is_ok());
         assert!(body.frame().await.unwrap().is_err());
         assert_eq!(Instant::now(), until);
@@ -188,8 +198,8 @@ mod tests {
         let endless = || Body::new(StreamBody::new(futures_util::stream::repeat_with(more)));
         let until = Instant::now() + Duration::from_secs(5);
         let (mut up, mut down) = (
-            BreaksOff::new(endless(), until),
-            Until::new(endless(), until),
+            BreaksOff::new(endless(), at(until)),
+            Until::new(endless(), at(until)),
         );
         assert!(up.frame().await.unwrap().is_ok() && down.frame().await.unwrap().is_ok());
         tokio::time::advance(Duration::from_secs(6)).await;

@@ -6,6 +6,6 @@ mod remote;
 mod target;
 
 pub(crate) use answer::check;
-pub(crate) use bodies::{BreaksOff, Until, WithoutTrailers};
+pub(crate) use bodies::{BreaksOff, End, Until, WithoutTrailers};
 pub(crate) use target::Transport;
 pub use target::Upstream;

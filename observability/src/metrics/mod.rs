@@ -5,5 +5,5 @@ mod registry;
 mod table;
 
 pub use label::Protocol;
-pub use registry::{Discard, InFlight, Metrics, Outcome};
+pub use registry::{Discard, InFlight, KeyLookup, Metrics, Outcome};
 pub use table::{Info, METRICS};

@@ -38,6 +38,7 @@ struct Inner {
     in_flight: Family<label::Running, Gauge>,
     directory_tenants: Gauge,
     watch_connected: Gauge,
+    api_key_lookups: Family<label::Looked, Counter>,
     connections: Family<label::Pool, Gauge>,
     idle: Family<label::Pool, Gauge>,
     transactions: Family<label::Pool, Counter>,
@@ -57,6 +58,19 @@ pub enum Discard {
     Closed,
     /// It was old, or had served many tenants.
     Recycled,
+}
+
+/// What came of looking whose an API key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyLookup {
+    /// It was known.
+    Hit,
+    /// It was known to be wrong.
+    Negative,
+    /// The control plane was asked.
+    Miss,
+    /// Too many were being asked for.
+    Shed,
 }
 
 /// How a request ended.
@@ -99,6 +113,7 @@ impl Metrics {
             in_flight: add(&mut registry, &table::IN_FLIGHT, Family::default()),
             directory_tenants: add(&mut registry, &table::DIRECTORY_TENANTS, Gauge::default()),
             watch_connected: add(&mut registry, &table::WATCH_CONNECTED, Gauge::default()),
+            api_key_lookups: add(&mut registry, &table::API_KEY_LOOKUPS, Family::default()),
             connections: add(&mut registry, &table::POOL_CONNECTIONS, Family::default()),
             idle: add(&mut registry, &table::POOL_IDLE, Family::default()),
             transactions: add(&mut registry, &table::TRANSACTIONS, Family::default()),
@@ -163,6 +178,18 @@ impl Metrics {
     /// Says whether the gateway hears of changes.
     pub fn watch_connected(&self, connected: bool) {
         self.inner.watch_connected.set(i64::from(connected));
+    }
+
+    /// Counts a look at whose an API key is.
+    pub fn key_lookup(&self, result: KeyLookup) {
+        let result = match result {
+            KeyLookup::Hit => "hit",
+            KeyLookup::Negative => "negative",
+            KeyLookup::Miss => "miss",
+            KeyLookup::Shed => "shed",
+        };
+        let labels = label::Looked { result };
+        self.inner.api_key_lookups.get_or_create(&labels).inc();
     }
 
     /// Counts a stream of changes as served until the guard is dropped.
@@ -298,6 +325,7 @@ mod tests {
         });
         metrics.directory_tenants(1);
         metrics.watch_connected(true);
+        metrics.key_lookup(KeyLookup::Miss);
         metrics.pool("app", 2, 1);
         metrics.transaction("app");
         metrics.discarded("app", Discard::Unfinished);

@@ -40,6 +40,13 @@ pub(super) const WATCH_CONNECTED: Info = info(
     "Whether the gateway hears of changes from the control plane: 1 or 0",
     &[],
 );
+pub(super) const API_KEY_LOOKUPS: Info = info(
+    "resido_gateway_api_key_lookups_total",
+    "API keys that callers showed, by whether they were known (hit), known to be \
+     wrong (negative), asked for (miss), or not asked for because too many were \
+     (shed)",
+    &["result"],
+);
 pub(super) const POOL_CONNECTIONS: Info = info(
     "resido_db_pool_connections",
     "Connections to the database, idle and in use",
@@ -78,6 +85,7 @@ pub const METRICS: &[Info] = &[
     IN_FLIGHT,
     DIRECTORY_TENANTS,
     WATCH_CONNECTED,
+    API_KEY_LOOKUPS,
     POOL_CONNECTIONS,
     POOL_IDLE,
     TRANSACTIONS,
