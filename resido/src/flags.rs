@@ -3,6 +3,7 @@
 use std::path;
 
 use anyhow::{Result, bail};
+use resido_gateway::SharedSecret;
 
 use crate::{
     cli::{Global, LogFormat, Migrations},
@@ -32,6 +33,9 @@ impl Settings {
         if let Some(endpoint) = environment::variable("OTEL_EXPORTER_OTLP_ENDPOINT") {
             observability.otlp_endpoint = Some(endpoint);
         }
+        // The gateway's alone, which says what is wrong with it.
+        let secret = environment::variable("JWT_SECRET");
+        settings.gateway.shared_secret = secret.as_deref().map(SharedSecret::new);
         Ok(settings)
     }
 

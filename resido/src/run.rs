@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 
 use crate::{
     cli::{Cli, Command},
-    commands, environment, open_files,
+    commands, open_files,
     settings::Settings,
     terminal,
 };
@@ -43,11 +43,11 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
     }
     let mut settings = Settings::of(global)?;
     let logging = resido_observability::setup::install(&settings.observability)?;
-    if environment::variable("JWT_SECRET").is_some() {
-        tracing::warn!("JWT_SECRET is set and not used: this version signs with keys of its own");
-    }
     if matches!(cli.command, Command::Up(_) | Command::Gateway(_)) {
         open_files::fit(&mut settings.gateway);
+        if settings.gateway.shared_secret.is_some() {
+            tracing::warn!("tokens that others sign with JWT_SECRET are accepted");
+        }
     }
     let code = match cli.command {
         Command::Up(up) => commands::up(*up, settings, format)

@@ -70,6 +70,11 @@ fn n3_check_config_reports_every_fault_and_fails() {
     fs::remove_file(&file).unwrap();
     let output = check().output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stdout));
+    let short = check().env("JWT_SECRET", "an old one").output().unwrap();
+    let faults = text(&short.stdout);
+    assert_eq!(short.status.code(), Some(1));
+    assert!(faults.contains("at least 32 bytes"), "{faults}");
+    assert!(!faults.contains("an old one"), "{faults}");
     assert_eq!(
         resido(&["check-config", "--config", "/nowhere.toml"])
             .output()
