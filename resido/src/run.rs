@@ -57,9 +57,9 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         Command::ControlPlane(flags) => commands::control_plane(&flags, settings).await,
         Command::Housing(flags) => commands::housing(&flags, settings).await,
         Command::Migrate(command) => commands::migrate(&command, settings, format).await,
-        Command::Tenants(flags) => commands::tenants(&flags, settings, format).await,
-        Command::Users(flags) => commands::users(&flags, settings, format).await,
-        Command::Audit(flags) => commands::audit(&flags, settings, format).await,
+        Command::Tenants(flags) => Box::pin(commands::tenants(&flags, settings, format)).await,
+        Command::Users(flags) => Box::pin(commands::users(&flags, settings, format)).await,
+        Command::Audit(flags) => Box::pin(commands::audit(&flags, settings, format)).await,
         Command::Routes(which) => commands::routes(which, &settings, format),
         Command::Openapi(which) => commands::openapi(which, &settings),
         Command::Db(_) | Command::CheckConfig | Command::Completions { .. } => {
