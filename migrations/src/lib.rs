@@ -22,6 +22,6 @@ pub use bootstrap::{Logins, bootstrap};
 pub use error::Error;
 pub use files::create;
 pub use provision::{Fence, NewTenant, provision, set_fence};
-pub use run::{Options, Outcome, Report, migrate_public, migrate_tenants};
+pub use run::{Options, Outcome, Report, migrate_public, migrate_tenant, migrate_tenants};
 pub use sets::{Migration, Set, SetName, Sets};
 pub use status::{Status, status};

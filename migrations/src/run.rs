@@ -157,7 +157,7 @@ pub async fn migrate_tenants(
     }
     let outcomes = stream::iter(tenants)
         .map(|(id, lock_no)| async move {
-            let outcome = migrate_tenant(db, &sets.tenant, (id, lock_no), options).await;
+            let outcome = outcome_of(db, &sets.tenant, (id, lock_no), options).await;
             if options.log {
                 tracing::info!(tenant.id = %id, ?outcome, "tenant migrated");
             }
@@ -169,7 +169,23 @@ pub async fn migrate_tenants(
     Ok(Report { tenants: outcomes })
 }
 
-async fn migrate_tenant(
+/// Applies what one tenant is missing, whatever its state: one that is to be
+/// restored was passed over by [`migrate_tenants`].
+///
+/// # Errors
+/// As [`migrate_public`]; files that were applied before one failed stay.
+pub async fn migrate_tenant(
+    db: &PublicDatabase,
+    sets: &Sets,
+    tenant: (TenantId, i32),
+) -> Result<Outcome, Error> {
+    let work = all_of_tenant(db, &sets.tenant, tenant);
+    let limit = Options::default().timeout;
+    let result = tokio::time::timeout(limit, work).await;
+    result.unwrap_or(Err(Error::Database(db::Error::Deadline)))
+}
+
+async fn outcome_of(
     db: &PublicDatabase,
     set: &Set,
     tenant: (TenantId, i32),

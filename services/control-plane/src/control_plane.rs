@@ -72,9 +72,9 @@ impl ControlPlane {
         let guard = Guard::new(db.clone(), hasher.clone());
         let post = Post::default();
         let feed = Feed::new();
-        let provisioner = Provisioner::new(db.clone(), sets, &config, ends());
+        let provisioner = Provisioner::new(db.clone(), Arc::clone(&sets), &config, ends());
         Self {
-            tenants: Tenants::new(db.clone(), provisioner.clone()),
+            tenants: Tenants::new(db.clone(), provisioner.clone(), sets),
             watches: Watches::new(
                 db.clone(),
                 feed.clone(),

@@ -62,7 +62,8 @@ fn is_atom(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-fn is_label(text: &str) -> bool {
+/// Whether a text is one label of a domain.
+pub(crate) fn is_label(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     (1..=63).contains(&text.len())
         && text.bytes().all(allowed)

@@ -18,6 +18,18 @@ pub enum Error {
     /// The slug is taken.
     #[error("a tenant with this slug exists already")]
     TenantExists,
+    /// The domain is another tenant's.
+    #[error("another tenant has this domain")]
+    DomainExists,
+    /// The tenant changed since the caller read it.
+    #[error("the resource has changed since its etag was read")]
+    EtagMismatch,
+    /// Somebody has entered the tenant already.
+    #[error("somebody has entered the tenant already")]
+    TenantEntered,
+    /// There are as many as there may be.
+    #[error("there are as many {0} as there may be")]
+    Limit(&'static str),
     /// The idempotency key was used for something else.
     #[error("the request id was used for another request")]
     KeyReused,
@@ -115,9 +127,11 @@ impl Failure for Error {
         match self {
             Self::Invalid(_) | Self::ActivationToken | Self::Token => Kind::InvalidArgument,
             Self::NotFound(_) => Kind::NotFound,
-            Self::TenantExists | Self::KeyReused => Kind::AlreadyExists,
-            Self::TenantState(_) | Self::TenantChoice(_) => Kind::FailedPrecondition,
-            Self::TenantChanged | Self::Raced => Kind::Aborted,
+            Self::TenantExists | Self::DomainExists | Self::KeyReused => Kind::AlreadyExists,
+            Self::TenantState(_) | Self::TenantChoice(_) | Self::TenantEntered | Self::Limit(_) => {
+                Kind::FailedPrecondition
+            }
+            Self::TenantChanged | Self::EtagMismatch | Self::Raced => Kind::Aborted,
             Self::TenantDenied | Self::TenantSuspended => Kind::PermissionDenied,
             Self::SelfOnly | Self::Impersonated => Kind::PermissionDenied,
             Self::Credentials | Self::RefreshToken => Kind::Unauthenticated,
@@ -136,6 +150,10 @@ impl Failure for Error {
             Self::Invalid(_) => "REQUEST_INVALID",
             Self::NotFound(_) => "RESOURCE_NOT_FOUND",
             Self::TenantExists => "TENANT_EXISTS",
+            Self::DomainExists => "DOMAIN_EXISTS",
+            Self::EtagMismatch => "ETAG_MISMATCH",
+            Self::TenantEntered => "TENANT_ENTERED",
+            Self::Limit(_) => "LIMIT_REACHED",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::TenantState(_) => "TENANT_STATE",
             Self::TenantChanged => "TENANT_CHANGED",

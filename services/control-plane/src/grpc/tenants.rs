@@ -73,37 +73,37 @@ impl TenantService for TenantApi {
 
     async fn update_tenant(
         &self,
-        _request: Request<proto::UpdateTenantRequest>,
+        request: Request<proto::UpdateTenantRequest>,
     ) -> Result<Response<proto::Tenant>, Status> {
-        Err(pending())
+        call!(self.tenants.update, request)
     }
 
     async fn start_maintenance(
         &self,
-        _request: Request<proto::StartMaintenanceRequest>,
+        request: Request<proto::StartMaintenanceRequest>,
     ) -> Result<Response<proto::Tenant>, Status> {
-        Err(pending())
+        call!(self.tenants.start_maintenance, request)
     }
 
     async fn end_maintenance(
         &self,
-        _request: Request<proto::EndMaintenanceRequest>,
+        request: Request<proto::EndMaintenanceRequest>,
     ) -> Result<Response<proto::Tenant>, Status> {
-        Err(pending())
+        call!(self.tenants.end_maintenance, request)
     }
 
     async fn delete_tenant(
         &self,
-        _request: Request<proto::DeleteTenantRequest>,
+        request: Request<proto::DeleteTenantRequest>,
     ) -> Result<Response<proto::Tenant>, Status> {
-        Err(pending())
+        call!(self.tenants.delete, request)
     }
 
     async fn undelete_tenant(
         &self,
-        _request: Request<proto::UndeleteTenantRequest>,
+        request: Request<proto::UndeleteTenantRequest>,
     ) -> Result<Response<proto::Tenant>, Status> {
-        Err(pending())
+        call!(self.tenants.undelete, request)
     }
 
     async fn purge_tenant(
@@ -115,23 +115,23 @@ impl TenantService for TenantApi {
 
     async fn resend_activation(
         &self,
-        _request: Request<proto::ResendActivationRequest>,
+        request: Request<proto::ResendActivationRequest>,
     ) -> Result<Response<proto::ResendActivationResponse>, Status> {
-        Err(pending())
+        call!(self.tenants.resend_activation, request)
     }
 
     async fn add_tenant_domain(
         &self,
-        _request: Request<proto::AddTenantDomainRequest>,
+        request: Request<proto::AddTenantDomainRequest>,
     ) -> Result<Response<proto::Tenant>, Status> {
-        Err(pending())
+        call!(self.tenants.add_domain, request)
     }
 
     async fn remove_tenant_domain(
         &self,
-        _request: Request<proto::RemoveTenantDomainRequest>,
+        request: Request<proto::RemoveTenantDomainRequest>,
     ) -> Result<Response<proto::Tenant>, Status> {
-        Err(pending())
+        call!(self.tenants.remove_domain, request)
     }
 
     async fn export_tenant(

@@ -288,35 +288,12 @@ fn wait_until(deadline: Option<Instant>) -> Instant {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
-
-    fn tenant(state: State) -> Tenant {
-        Tenant {
-            id: TenantId::new(),
-            lock_no: 1,
-            slug: "acme".into(),
-            display_name: "Acme".into(),
-            contact_email: "owner@acme.example".into(),
-            contact_phone: String::new(),
-            plan: "free".into(),
-            state,
-            epoch: 2,
-            schema_version: 1,
-            read_only: false,
-            created: SystemTime::UNIX_EPOCH,
-            updated: SystemTime::UNIX_EPOCH,
-            purge: None,
-            revision: 1,
-            domains: Vec::new(),
-        }
-    }
 
     #[test]
     fn an_answer_in_time_has_the_tenant_the_token_and_the_result() {
         let (id, token) = (OperationId::new(), Activation::generate().unwrap());
-        let answer = answer(tenant(State::Active), Some(token), id);
+        let answer = answer(Tenant::sample(State::Active), Some(token), id);
         assert_eq!(answer.activation_token.len(), 43);
         let operation = answer.operation.unwrap();
         assert_eq!(operation.name, id.resource_name());
@@ -331,7 +308,11 @@ mod tests {
 
     #[test]
     fn an_answer_before_the_end_says_that_it_goes_on() {
-        let answer = answer(tenant(State::Provisioning), None, OperationId::new());
+        let answer = answer(
+            Tenant::sample(State::Provisioning),
+            None,
+            OperationId::new(),
+        );
         let operation = answer.operation.unwrap();
         assert!(!operation.done);
         assert_eq!(operation.result, None);
@@ -342,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_tenant_that_could_not_be_made_is_an_error_of_its_operation() {
-        let answer = answer(tenant(State::Failed), None, OperationId::new());
+        let answer = answer(Tenant::sample(State::Failed), None, OperationId::new());
         let operation = answer.operation.unwrap();
         assert!(operation.done);
         assert!(matches!(

@@ -1,4 +1,4 @@
-//! What a tenant is, the rules for its fields, and how its state may change.
+//! What a tenant is, and the rules for its fields.
 
 use std::time::SystemTime;
 
@@ -12,7 +12,8 @@ use resido_proto::{
 use resido_tenancy::tenant::{Slug, State};
 use sha2::{Digest as _, Sha256};
 
-use crate::email::Email;
+use super::settings::Settings;
+use crate::{Error, email::Email};
 
 /// The plan of a tenant whose creator names none.
 const DEFAULT_PLAN: &str = "free";
@@ -25,6 +26,7 @@ pub(crate) struct Fields {
     pub(crate) contact_email: Email,
     pub(crate) contact_phone: String,
     pub(crate) plan: String,
+    pub(crate) settings: Settings,
 }
 
 impl Fields {
@@ -37,29 +39,21 @@ impl Fields {
         let slug = checks.take(slug("tenant.slug", &tenant.slug));
         let email = Email::parse("tenant.contact_email", &tenant.contact_email);
         let contact_email = checks.take(email);
-        checks.text("tenant.display_name", &tenant.display_name, 1, 200);
-        checks.text("tenant.contact_phone", &tenant.contact_phone, 0, 50);
-        let plan = if tenant.plan.is_empty() {
-            DEFAULT_PLAN.to_owned()
-        } else {
-            tenant.plan
-        };
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        checks.require(
-            plan.len() <= 40 && plan.bytes().all(plain),
-            "tenant.plan",
-            "must be up to 40 characters of a-z, 0-9 and `-`",
-        );
-        let (Some(slug), Some(contact_email)) = (slug, contact_email) else {
-            return Err(checks.finish().err().unwrap_or_default());
-        };
-        checks.finish()?;
+        let display_name = checks.take(display_name(tenant.display_name));
+        let contact_phone = checks.take(contact_phone(tenant.contact_phone));
+        let plan = checks.take(plan(tenant.plan));
+        let settings = checks.take(Settings::parse(tenant.settings));
+        let names = slug.zip(display_name).zip(plan.zip(settings));
+        let made = names.zip(contact_email.zip(contact_phone));
+        let (((slug, display_name), (plan, settings)), (contact_email, contact_phone)) =
+            checks.finish_with(made)?;
         Ok(Self {
             slug,
-            display_name: tenant.display_name,
+            display_name,
             contact_email,
-            contact_phone: tenant.contact_phone,
+            contact_phone,
             plan,
+            settings,
         })
     }
 
@@ -73,8 +67,62 @@ impl Fields {
             plan: self.plan.clone(),
             ..proto::Tenant::default()
         };
-        Sha256::digest(tenant.encode_to_vec()).to_vec()
+        let mut digest = Sha256::new_with_prefix(tenant.encode_to_vec());
+        // Apart from the message: the entries of its map have no order.
+        if !self.settings.is_empty() {
+            digest.update(self.settings.to_json().to_string());
+        }
+        digest.finalize().to_vec()
     }
+}
+
+/// Reads the name that people see.
+///
+/// # Errors
+/// One violation.
+pub(super) fn display_name(text: String) -> Result<String, Vec<Violation>> {
+    let mut checks = Checks::default();
+    checks.text("tenant.display_name", &text, 1, 200);
+    checks.finish_with(Some(text))
+}
+
+/// Reads a telephone number; it may be empty.
+///
+/// # Errors
+/// One violation.
+pub(super) fn contact_phone(text: String) -> Result<String, Vec<Violation>> {
+    let mut checks = Checks::default();
+    checks.text("tenant.contact_phone", &text, 0, 50);
+    checks.finish_with(Some(text))
+}
+
+/// Reads the name of a plan; an empty one is that of who names none.
+///
+/// # Errors
+/// One violation.
+pub(super) fn plan(text: String) -> Result<String, Vec<Violation>> {
+    let mut checks = Checks::default();
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    checks.require(
+        text.len() <= 40 && text.bytes().all(plain),
+        "tenant.plan",
+        "must be up to 40 characters of a-z, 0-9 and `-`",
+    );
+    checks.finish_with(Some(if text.is_empty() {
+        DEFAULT_PLAN.to_owned()
+    } else {
+        text
+    }))
+}
+
+/// Reads why something is done; it may be empty.
+///
+/// # Errors
+/// One violation of `reason`.
+pub(super) fn reason(text: String) -> Result<String, Vec<Violation>> {
+    let mut checks = Checks::default();
+    checks.text("reason", &text, 0, 500);
+    checks.finish_with(Some(text))
 }
 
 /// Reads a slug.
@@ -130,11 +178,64 @@ pub(crate) struct Tenant {
     pub(crate) purge: Option<SystemTime>,
     pub(crate) revision: i64,
     pub(crate) domains: Vec<String>,
+    pub(crate) settings: Settings,
+    /// Former slugs that select the tenant still.
+    pub(crate) aliases: Vec<String>,
+    pub(crate) deleted: Option<SystemTime>,
+    /// The state of before the deletion.
+    pub(crate) previous: Option<State>,
+}
+
+impl Tenant {
+    /// Returns a tenant for tests.
+    #[cfg(test)]
+    pub(super) fn sample(state: State) -> Self {
+        Self {
+            id: TenantId::new(),
+            lock_no: 1,
+            slug: "acme".into(),
+            display_name: "Acme".into(),
+            contact_email: "owner@acme.example".into(),
+            contact_phone: String::new(),
+            plan: "free".into(),
+            state,
+            epoch: 2,
+            schema_version: 1,
+            read_only: false,
+            created: SystemTime::UNIX_EPOCH,
+            updated: SystemTime::UNIX_EPOCH,
+            purge: None,
+            revision: 1,
+            domains: Vec::new(),
+            settings: Settings::default(),
+            aliases: Vec::new(),
+            deleted: None,
+            previous: None,
+        }
+    }
+
+    /// Refuses a call whose etag is not the tenant's; an empty one asks for
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::EtagMismatch`].
+    pub(super) fn check_etag(&self, sent: &str) -> Result<(), Error> {
+        if sent.is_empty() || sent == self.etag() {
+            Ok(())
+        } else {
+            Err(Error::EtagMismatch)
+        }
+    }
+
+    fn etag(&self) -> String {
+        format!("r{}", self.revision)
+    }
 }
 
 impl From<Tenant> for proto::Tenant {
     fn from(tenant: Tenant) -> Self {
         Self {
+            etag: tenant.etag(),
             name: tenant.id.resource_name(),
             slug: tenant.slug,
             display_name: tenant.display_name,
@@ -145,10 +246,12 @@ impl From<Tenant> for proto::Tenant {
             create_time: Some(tenant.created.into()),
             update_time: Some(tenant.updated.into()),
             purge_time: tenant.purge.map(Into::into),
-            etag: format!("r{}", tenant.revision),
             domains: tenant.domains,
             schema_version: tenant.schema_version,
-            ..Self::default()
+            settings: tenant.settings.into(),
+            read_only: tenant.read_only,
+            aliases: tenant.aliases,
+            delete_time: tenant.deleted.map(Into::into),
         }
     }
 }
@@ -164,41 +267,6 @@ pub(crate) struct Operation {
     pub(crate) request: Option<Vec<u8>>,
     /// Which attempt this is, from one.
     pub(crate) attempt: i32,
-}
-
-/// A change of state that people ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transition {
-    /// Refuses the tenant's calls.
-    Suspend,
-    /// Serves them again.
-    Resume,
-}
-
-impl Transition {
-    /// Returns the state that the change starts from.
-    pub(crate) fn from(self) -> State {
-        match self {
-            Self::Suspend => State::Active,
-            Self::Resume => State::Suspended,
-        }
-    }
-
-    /// Returns the state that the change leads to.
-    pub(crate) fn to(self) -> State {
-        match self {
-            Self::Suspend => State::Suspended,
-            Self::Resume => State::Active,
-        }
-    }
-
-    /// Returns what the audit log calls it.
-    pub(crate) fn action(self) -> &'static str {
-        match self {
-            Self::Suspend => "tenants.suspend",
-            Self::Resume => "tenants.resume",
-        }
-    }
 }
 
 #[cfg(test)]
@@ -268,6 +336,25 @@ mod tests {
             ..tenant()
         };
         assert_ne!(digest(tenant()), digest(other));
+        let set = |entries: [(&str, &str); 2]| proto::Tenant {
+            settings: entries.map(|(k, v)| (k.into(), v.into())).into(),
+            ..tenant()
+        };
+        let (some, swapped) = ([("a", "1"), ("b", "2")], [("b", "2"), ("a", "1")]);
+        assert_eq!(digest(set(some)), digest(set(swapped)));
+        assert_ne!(digest(set(some)), digest(set([("a", "1"), ("b", "3")])));
+        assert_ne!(digest(set(some)), digest(tenant()));
+    }
+
+    #[test]
+    fn an_etag_is_of_one_revision() {
+        let tenant = Tenant::sample(State::Active);
+        assert_eq!(proto::Tenant::from(tenant.clone()).etag, "r1");
+        assert!(tenant.check_etag("").is_ok() && tenant.check_etag("r1").is_ok());
+        for etag in ["r2", "1", " "] {
+            let refused = tenant.check_etag(etag);
+            assert!(matches!(refused, Err(Error::EtagMismatch)), "{etag}");
+        }
     }
 
     #[test]
@@ -281,12 +368,5 @@ mod tests {
         assert_eq!(request_id("k".into()), Ok(Some("k".into())));
         assert!(request_id("k".repeat(129)).is_err());
         assert!(request_id("k\0".into()).is_err());
-    }
-
-    #[test]
-    fn suspending_and_resuming_undo_each_other() {
-        let (suspend, resume) = (Transition::Suspend, Transition::Resume);
-        assert_eq!((suspend.from(), suspend.to()), (resume.to(), resume.from()));
-        assert_ne!(suspend.from(), suspend.to());
     }
 }

@@ -103,6 +103,28 @@ impl Listing {
     }
 }
 
+impl ListRequest {
+    /// Whether the filter says anything of a field.
+    #[must_use]
+    pub fn filters_by(&self, field: &str) -> bool {
+        let is = |column: usize| {
+            let column = self.columns.get(column);
+            column.is_some_and(|column| column.field == field)
+        };
+        self.filter
+            .as_ref()
+            .is_some_and(|filter| names(filter, &is))
+    }
+}
+
+fn names(expr: &Expr, is: &impl Fn(usize) -> bool) -> bool {
+    match expr {
+        Expr::All(exprs) | Expr::Any(exprs) => exprs.iter().any(|expr| names(expr, is)),
+        Expr::Not(expr) => names(expr, is),
+        Expr::Compare { column, .. } => is(*column),
+    }
+}
+
 impl Column {
     fn field(&self) -> Field {
         Field {

@@ -1,0 +1,29 @@
+//! What is shut when a tenant is deleted.
+
+use resido_proto::ids::TenantId;
+use resido_tenancy::db::{PublicTx, params};
+
+use crate::Error;
+
+/// Tokens that were used stay: they tell that somebody has entered.
+const VOID_ACTIVATIONS: &str = "
+    delete from activation_tokens where tenant_id = $1 and use_time is null";
+
+/// Voids everything by which people get into a tenant, or stay in it. What is
+/// restored later is the tenant, not these.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn revoke_all(tx: &PublicTx, tenant: TenantId) -> Result<(), Error> {
+    void_activations(tx, tenant).await
+}
+
+/// Voids the activation tokens that nobody has used.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn void_activations(tx: &PublicTx, tenant: TenantId) -> Result<(), Error> {
+    tx.execute(VOID_ACTIVATIONS, params![tenant.as_uuid()])
+        .await?;
+    Ok(())
+}
