@@ -62,8 +62,13 @@ impl Deletion {
 }
 
 fn grace(sent: prost_types::Duration) -> Result<Duration, Vec<Violation>> {
-    Duration::try_from(sent)
+    let seconds = u64::try_from(sent.seconds).ok();
+    let nanos = u32::try_from(sent.nanos)
         .ok()
+        .filter(|nanos| *nanos < 1_000_000_000);
+    seconds
+        .zip(nanos)
+        .map(|(seconds, nanos)| Duration::new(seconds, nanos))
         .filter(|grace| *grace <= MAX_GRACE)
         .ok_or_else(|| vec![Violation::new("grace", "must be from 0 to 365 days")])
 }
@@ -93,6 +98,7 @@ mod tests {
         for wrong in [
             (-1, 0),
             (0, -1),
+            (0, 1_000_000_000),
             (31_536_000, 1),
             (i64::MAX, 0),
             (i64::MIN, 0),

@@ -81,6 +81,46 @@ pub fn resume_tenant(name: &str) -> Call {
         POST format!("/v1/{name}:resume"), json!({"name": name}), Some(json!({})))
 }
 
+/// Changes fields of a tenant, those that are given.
+#[must_use]
+pub fn update_tenant(name: &str, fields: Value) -> Call {
+    let mut tenant = fields.clone();
+    tenant["name"] = json!(name);
+    let keys = fields.as_object().into_iter().flat_map(|map| map.keys());
+    let mask = keys.cloned().collect::<Vec<_>>().join(",");
+    call!("resido.tenancy.v1.TenantService", "UpdateTenant",
+        PATCH format!("/v1/{name}"), json!({"tenant": tenant, "updateMask": mask}), Some(fields))
+}
+
+/// Begins maintenance, `READ_ONLY` or `CLOSED`.
+#[must_use]
+pub fn start_maintenance(name: &str, mode: &str) -> Call {
+    call!("resido.tenancy.v1.TenantService", "StartMaintenance",
+        POST format!("/v1/{name}:startMaintenance"), json!({"name": name, "mode": mode}),
+        Some(json!({"mode": mode})))
+}
+
+/// Ends maintenance.
+#[must_use]
+pub fn end_maintenance(name: &str) -> Call {
+    call!("resido.tenancy.v1.TenantService", "EndMaintenance",
+        POST format!("/v1/{name}:endMaintenance"), json!({"name": name}), Some(json!({})))
+}
+
+/// Deletes a tenant; it can be restored.
+#[must_use]
+pub fn delete_tenant(name: &str) -> Call {
+    call!("resido.tenancy.v1.TenantService", "DeleteTenant",
+        DELETE format!("/v1/{name}"), json!({"name": name}), None)
+}
+
+/// Restores a tenant.
+#[must_use]
+pub fn undelete_tenant(name: &str) -> Call {
+    call!("resido.tenancy.v1.TenantService", "UndeleteTenant",
+        POST format!("/v1/{name}:undelete"), json!({"name": name}), Some(json!({})))
+}
+
 /// Creates a property.
 #[must_use]
 pub fn create_property(property: Value) -> Call {

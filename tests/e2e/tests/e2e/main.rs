@@ -14,6 +14,7 @@ mod errors;
 mod foreign;
 mod headers;
 mod interrupted;
+mod lifecycle;
 mod lists;
 mod metrics;
 mod pages;

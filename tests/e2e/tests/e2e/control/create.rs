@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use resido_e2e::{
-    client::{Client, Reply, Wire, calls},
+    client::{Call, Client, Reply, Wire, calls},
+    cluster,
     people::text,
+    product::Product,
 };
 use serde_json::json;
 
@@ -132,4 +134,93 @@ async fn reserved_words_are_no_slugs() {
         assert_eq!(refusal.reason(), "REQUEST_INVALID");
         assert_eq!(refusal.fields(), ["tenant.slug"]);
     }
+}
+
+/// Starts a product where nobody is refused for the length of a queue.
+async fn spacious() -> Product {
+    let mut settings = resido::Settings::default();
+    settings.control_plane.max_waiting_provisioning = 200;
+    settings.database.acquire_seconds = 30;
+    let cluster = cluster::shared().await.unwrap();
+    Product::start(cluster, settings).await.unwrap()
+}
+
+/// Makes a hundred calls at once, over two protocols in turn.
+async fn hundred(product: &Product, call: impl Fn(usize) -> Call) -> Vec<Reply> {
+    let operators = [
+        product.operator_client(Wire::Rest).await.unwrap(),
+        product.operator_client(Wire::Grpc).await.unwrap(),
+    ];
+    let calls = (0..100).map(|number| {
+        let (client, call) = (&operators[number % 2], call(number));
+        async move { client.call(&call).await.unwrap() }
+    });
+    join_all(calls).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_requests_at_once_make_one_tenant() {
+    let product = spacious().await;
+    let admin = admin(&product).await;
+    let count = async |slug: &str| {
+        let traces = "
+            select (select count(*) from tenants where slug = $1),
+                   (select count(*) from operations o join tenants t on t.id = o.tenant_id
+                     where t.slug = $1),
+                   (select count(*) from pg_namespace n join tenants t on t.schema_name = n.nspname
+                     where t.slug = $1)";
+        let row = admin.query_one(traces, &[&slug]).await.unwrap();
+        [row.get::<_, i64>(0), row.get(1), row.get(2)]
+    };
+    // One slug: one is given it.
+    let strangers = slug();
+    let call = |_| calls::create_tenant(&strangers, "owner@example.com");
+    let (mut won, mut lost) = (0, 0);
+    for reply in hundred(&product, call).await {
+        match reply.outcome {
+            Ok(created) => {
+                won += 1;
+                assert_eq!(created["tenant"]["state"], "ACTIVE");
+            }
+            Err(refusal) => {
+                lost += 1;
+                assert_eq!((refusal.code(), refusal.reason()), (6, "TENANT_EXISTS"));
+            }
+        }
+    }
+    assert_eq!((won, lost), (1, 99));
+    assert_eq!(count(&strangers).await, [1, 1, 1]);
+    // One key: one tenant, and the same answer for all.
+    let repeated = slug();
+    let call = |_| create(&repeated, "owner@example.com", "the-key");
+    let mut names = BTreeSet::new();
+    for reply in hundred(&product, call).await {
+        let created = reply.message().unwrap();
+        assert_eq!(created["tenant"]["state"], "ACTIVE");
+        let name = text(&created, "/tenant/name").unwrap();
+        names.insert((name, text(&created, "/operation/name").unwrap()));
+    }
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert_eq!(count(&repeated).await, [1, 1, 1]);
+    // One key for different requests: one of them is made.
+    let base = slug();
+    let slug_of = |number: usize| format!("{base}-{number}");
+    let call = |number| create(&slug_of(number), "owner@example.com", "another-key");
+    let mut made = Vec::new();
+    for (number, reply) in hundred(&product, call).await.into_iter().enumerate() {
+        match reply.outcome {
+            Ok(_) => made.push(number),
+            Err(refusal) => {
+                let reason = refusal.reason();
+                assert_eq!((refusal.code(), reason), (6, "IDEMPOTENCY_KEY_REUSED"));
+            }
+        }
+    }
+    assert_eq!(made.len(), 1, "{made:?}");
+    let mut rows = 0;
+    for number in 0..100 {
+        rows += count(&slug_of(number)).await[0];
+    }
+    assert_eq!(rows, 1);
+    product.stop().await.unwrap();
 }

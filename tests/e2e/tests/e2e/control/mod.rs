@@ -7,14 +7,20 @@
 
 mod audit;
 mod create;
+mod domains;
 mod keys;
+mod lifecycle;
 mod login;
 mod members;
 mod memberships;
+mod operator;
 mod plane;
 mod port;
 mod provision;
 mod register;
+mod rename;
+mod restore;
 mod states;
 mod stream;
+mod tenants;
 mod watch;
