@@ -55,7 +55,7 @@ impl Tenants {
         authorize(ctx, WRITERS, "tenants.write")?;
         let mut checks = Checks::default();
         let id = checks.take(model::tenant_name(&request.name));
-        let reason = checks.take(model::reason(request.reason));
+        let reason = checks.take(model::stated_reason(request.reason));
         let (id, reason) = checks.finish_with(id.zip(reason))?;
         let wish = Wish::new(id, Transition::Suspend, reason);
         self.change(ctx, &wish).await
@@ -87,7 +87,7 @@ impl Tenants {
         };
         checks.require(read_only.is_some(), "mode", "must be READ_ONLY or CLOSED");
         let id = checks.take(model::tenant_name(&request.name));
-        let reason = checks.take(model::reason(request.reason));
+        let reason = checks.take(model::stated_reason(request.reason));
         let (id, reason) = checks.finish_with(id.zip(reason))?;
         let wish = Wish {
             read_only,
@@ -118,7 +118,7 @@ impl Tenants {
         authorize(ctx, WRITERS, "tenants.write")?;
         let mut checks = Checks::default();
         let id = checks.take(model::tenant_name(&request.name));
-        let reason = checks.take(model::reason(request.reason));
+        let reason = checks.take(model::stated_reason(request.reason));
         let deletion = Deletion::parse(request.grace, request.etag, request.confirm);
         let deletion = checks.take(deletion);
         let ((id, reason), deletion) = checks.finish_with(id.zip(reason).zip(deletion))?;

@@ -119,7 +119,7 @@ pub(super) fn plan(text: String) -> Result<String, Vec<Violation>> {
 ///
 /// # Errors
 /// One violation of `reason`.
-pub(super) fn reason(text: String) -> Result<String, Vec<Violation>> {
+pub(super) fn stated_reason(text: String) -> Result<String, Vec<Violation>> {
     let mut checks = Checks::default();
     checks.text("reason", &text, 0, 500);
     checks.finish_with(Some(text))
