@@ -11,6 +11,8 @@ mod model;
 mod store;
 
 pub(crate) use model::{Lives, Session};
-pub(crate) use store::{Renewed, begin, find, hold, prune, renew, revoke_family, revoke_user};
-#[expect(unused_imports, reason = "members and tenants cannot be removed yet")]
-pub(crate) use store::{revoke_member, revoke_tenant};
+#[expect(unused_imports, reason = "members cannot be removed yet")]
+pub(crate) use store::revoke_member;
+pub(crate) use store::{
+    Renewed, begin, find, hold, prune, renew, revoke_family, revoke_tenant, revoke_user,
+};

@@ -168,7 +168,6 @@ pub(crate) async fn revoke_member(
 ///
 /// # Errors
 /// If the database fails.
-#[expect(dead_code, reason = "tenants cannot be deleted yet")]
 pub(crate) async fn revoke_tenant(tx: &PublicTx, tenant: TenantId) -> Result<(), Error> {
     tx.execute(REVOKE_TENANT, params![tenant.as_uuid()]).await?;
     Ok(())

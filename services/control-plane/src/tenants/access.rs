@@ -3,19 +3,20 @@
 use resido_proto::ids::TenantId;
 use resido_tenancy::db::{PublicTx, params};
 
-use crate::Error;
+use crate::{Error, sessions};
 
 /// Tokens that were used stay: they tell that somebody has entered.
 const VOID_ACTIVATIONS: &str = "
     delete from activation_tokens where tenant_id = $1 and use_time is null";
 
 /// Voids everything by which people get into a tenant, or stay in it. What is
-/// restored later is the tenant, not these.
+/// restored later is the tenant, not these. The caller has changed its row.
 ///
 /// # Errors
 /// If the database fails.
 pub(super) async fn revoke_all(tx: &PublicTx, tenant: TenantId) -> Result<(), Error> {
-    void_activations(tx, tenant).await
+    void_activations(tx, tenant).await?;
+    sessions::revoke_tenant(tx, tenant).await
 }
 
 /// Voids the activation tokens that nobody has used.

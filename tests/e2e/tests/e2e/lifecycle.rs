@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use http::Method;
 use resido_e2e::{
     client::{Call, Client, Refusal, Reply, Wire, calls},
     people::{Owner, PASSWORD, text},
@@ -22,6 +23,17 @@ async fn product() -> &'static Product {
 /// Returns a slug that nobody has.
 fn slug() -> String {
     format!("l-{}", &Uuid::new_v4().simple().to_string()[..12])
+}
+
+fn refresh(token: &str) -> Call {
+    let message = json!({"refreshToken": token});
+    Call {
+        path: "/resido.identity.v1.AuthService/Refresh",
+        body: Some(message.clone()),
+        message,
+        verb: Method::POST,
+        uri: "/v1/auth:refresh".to_owned(),
+    }
 }
 
 async fn operate(operator: &Client, call: &Call) -> Value {
@@ -158,6 +170,10 @@ async fn a_deleted_tenant_looks_unknown_until_it_is_restored() {
     let create = calls::create_property(json!({"displayName": "kept"}));
     let client = product.owner_client(&owner, Wire::Rest).unwrap();
     client.call(&create).await.unwrap().message().unwrap();
+    let nobody = product.client(Wire::Rest);
+    let login = nobody.call(&calls::login(&owner.email, PASSWORD, "")).await;
+    let session = login.unwrap().message().unwrap();
+    let session = text(&session, "/refreshToken").unwrap();
     let deleted = operate(&operator, &calls::delete_tenant(&owner.tenant)).await;
     assert_eq!(deleted["state"], "DELETING");
     becomes(&owner, &list, "TENANT_DENIED").await;
@@ -194,4 +210,7 @@ async fn a_deleted_tenant_looks_unknown_until_it_is_restored() {
     let kept = kept["properties"].as_array().unwrap();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0]["displayName"], "kept");
+    // The tenant is back, its log-ins are not.
+    let ended = nobody.call(&refresh(&session)).await.unwrap();
+    assert_eq!(ended.refusal().unwrap().reason(), "REFRESH_TOKEN_INVALID");
 }
