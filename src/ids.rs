@@ -110,6 +110,11 @@ id!(
     OperationId,
     "operations"
 );
+id!(
+    /// A key by which a program calls.
+    ApiKeyId,
+    "api-keys"
+);
 
 #[cfg(test)]
 mod tests {

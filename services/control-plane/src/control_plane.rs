@@ -9,21 +9,23 @@ use resido_proto::{
     ids::{TenantId, UserId},
     tenancy::v1 as proto,
 };
-use resido_tenancy::{db::PublicDatabase, keys::SigningKey};
+use resido_tenancy::db::PublicDatabase;
 use secrecy::SecretString;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
 use crate::{
     Config, Error,
+    api_keys::{ApiKeys, Uses},
     attempts::Guard,
+    audit::AuditLog,
     auth::Auth,
-    grpc,
+    grpc::{self, Rooms},
     mail::Post,
     passwords::Hasher,
     sessions::Lives,
     tenants::{Provisioner, Reconciler, Tenants},
-    tokens::Issuer,
+    tokens::{Issuer, KeyRing},
     users::{Seeds, Users},
     watch::{Feed, Watches},
 };
@@ -50,8 +52,10 @@ pub struct ControlPlane {
     watches: Watches,
     feed: Feed,
     auth: Auth,
+    issuer: Issuer,
     users: Users,
     seeds: Seeds,
+    uses: Uses,
     tracker: TaskTracker,
     closing: CancellationToken,
 }
@@ -62,7 +66,7 @@ impl ControlPlane {
     pub fn new(
         db: PublicDatabase,
         sets: Arc<Sets>,
-        key: SigningKey,
+        keys: impl Into<KeyRing>,
         config: Config,
         metrics: Metrics,
     ) -> Self {
@@ -72,6 +76,7 @@ impl ControlPlane {
         let guard = Guard::new(db.clone(), hasher.clone());
         let post = Post::default();
         let feed = Feed::new();
+        let issuer = Issuer::new(keys.into(), &config);
         let provisioner = Provisioner::new(db.clone(), Arc::clone(&sets), &config, ends());
         Self {
             tenants: Tenants::new(db.clone(), provisioner.clone(), sets),
@@ -85,12 +90,14 @@ impl ControlPlane {
             auth: Auth::new(
                 db.clone(),
                 (guard.clone(), hasher.clone()),
-                Issuer::new(key, &config),
+                issuer.clone(),
                 Lives::from(&config),
                 post,
             ),
+            issuer,
             users: Users::new(db.clone(), hasher.clone(), guard),
             seeds: Seeds::new(db.clone(), hasher),
+            uses: Uses::default(),
             db,
             config,
             provisioner,
@@ -103,12 +110,15 @@ impl ControlPlane {
     /// Returns all services, to be served behind a context layer.
     #[must_use]
     pub fn routes(&self) -> Routes {
-        grpc::routes(
-            self.tenants.clone(),
-            self.watches.clone(),
-            self.auth.clone(),
-            self.users.clone(),
-        )
+        grpc::routes(Rooms {
+            tenants: self.tenants.clone(),
+            watches: self.watches.clone(),
+            auth: self.auth.clone(),
+            issuer: self.issuer.clone(),
+            users: self.users.clone(),
+            api_keys: ApiKeys::new(self.db.clone(), self.uses.clone()),
+            audit: AuditLog::new(self.db.clone()),
+        })
     }
 
     /// Feeds the streams and takes up unfinished work until `shutdown`; then ends
@@ -116,6 +126,8 @@ impl ControlPlane {
     pub async fn run(self, shutdown: CancellationToken) {
         let every = self.config.reconcile_every();
         let reconciler = Reconciler::new(self.db.clone(), self.provisioner, every);
+        let uses = self.uses.run(self.db.clone(), self.closing.clone());
+        self.tracker.spawn(uses);
         let feed = self
             .feed
             .run(self.db, self.config.heartbeat(), self.closing.clone());
@@ -125,6 +137,12 @@ impl ControlPlane {
         self.closing.cancel();
         self.tracker.close();
         self.tracker.wait().await;
+    }
+
+    /// Goes on with other keys of access tokens: one signs from now on, and those
+    /// that are left out verify no more.
+    pub fn set_keys(&self, keys: KeyRing) {
+        self.issuer.set_keys(keys);
     }
 
     /// Creates the platform's administrator, [`OPERATOR_EMAIL`], or gives it this

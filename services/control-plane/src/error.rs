@@ -69,6 +69,12 @@ pub enum Error {
     /// Too many tries have failed lately.
     #[error("too many tries; wait before the next one")]
     LoginBlocked(Duration),
+    /// The tenant has as many API keys as it may.
+    #[error("the tenant has as many API keys as it may; revoke one first")]
+    ApiKeyLimit,
+    /// The API key does not work any more.
+    #[error("the API key is {0}, which does not allow this")]
+    ApiKeyState(&'static str),
     /// Two calls did the same at once.
     #[error("another call was in the way; try again")]
     Raced,
@@ -136,6 +142,7 @@ impl Failure for Error {
             Self::SelfOnly | Self::Impersonated => Kind::PermissionDenied,
             Self::Credentials | Self::RefreshToken => Kind::Unauthenticated,
             Self::LoginBlocked(_) => Kind::ResourceExhausted,
+            Self::ApiKeyLimit | Self::ApiKeyState(_) => Kind::FailedPrecondition,
             Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy => Kind::ResourceExhausted,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Context(error) => error.kind(),
@@ -168,6 +175,8 @@ impl Failure for Error {
             Self::SelfOnly => "SELF_ONLY",
             Self::Impersonated => "IMPERSONATION_REFUSED",
             Self::LoginBlocked(_) => "LOGIN_BLOCKED",
+            Self::ApiKeyLimit => "API_KEY_LIMIT",
+            Self::ApiKeyState(_) => "API_KEY_STATE",
             Self::LoginBusy => "LOGIN_BUSY",
             Self::ProvisioningBusy => "PROVISIONING_BUSY",
             Self::WatchBusy => "WATCH_BUSY",
@@ -212,6 +221,7 @@ impl Failure for Error {
     fn metadata(&self) -> Vec<(String, String)> {
         match self {
             Self::TenantState(state) => vec![("state".to_owned(), state.to_string())],
+            Self::ApiKeyState(state) => vec![("state".to_owned(), (*state).to_owned())],
             Self::TenantChoice(slugs) => vec![("tenants".to_owned(), slugs.join(","))],
             _ => Vec::new(),
         }

@@ -6,6 +6,7 @@
 //! and `service.rs` (converts, calls, maps errors). [`ControlPlane`] puts them
 //! together; what it has started ends with [`ControlPlane::run`].
 
+mod api_keys;
 mod attempts;
 mod audit;
 mod auth;
@@ -13,6 +14,7 @@ mod config;
 mod control_plane;
 mod email;
 mod error;
+mod fence;
 mod grpc;
 mod mail;
 mod origin;
@@ -29,3 +31,4 @@ mod watch;
 pub use config::{Config, NAME};
 pub use control_plane::{ControlPlane, Holder, OPERATOR_EMAIL};
 pub use error::Error;
+pub use tokens::KeyRing;

@@ -4,13 +4,14 @@
 //! written last, for the writer holds a lock from here to the end of its
 //! transaction.
 
-use resido_proto::ids::{TenantId, UserId};
+use resido_proto::ids::{ApiKeyId, TenantId, UserId};
 use resido_tenancy::db::{PublicTx, params};
 
 use crate::Error;
 
 const TENANT: &str = "insert into outbox (tenant_id) values ($1)";
 const MEMBERSHIP: &str = "insert into outbox (tenant_id, user_id) values ($1, $2)";
+const API_KEY: &str = "insert into outbox (tenant_id, api_key_id) values ($1, $2)";
 /// The newest row stays: its number says how far the stream has come.
 const PRUNE: &str = "
     delete from outbox
@@ -39,6 +40,20 @@ pub(crate) async fn membership_changed(
 ) -> Result<(), Error> {
     let (tenant, user) = (tenant.as_uuid(), user.as_uuid());
     tx.execute(MEMBERSHIP, params![tenant, user]).await?;
+    Ok(())
+}
+
+/// Says that an API key was made, changed or revoked.
+///
+/// # Errors
+/// As [`tenant_changed`].
+pub(crate) async fn api_key_changed(
+    tx: &PublicTx,
+    tenant: TenantId,
+    key: ApiKeyId,
+) -> Result<(), Error> {
+    let (tenant, key) = (tenant.as_uuid(), key.as_uuid());
+    tx.execute(API_KEY, params![tenant, key]).await?;
     Ok(())
 }
 

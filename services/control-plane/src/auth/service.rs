@@ -1,8 +1,6 @@
 //! Logging in, and what every way of it ends in.
 
-use resido_proto::{
-    error::Violation, google::api::HttpBody, identity_api::v1 as proto, validate::Checks,
-};
+use resido_proto::{error::Violation, identity_api::v1 as proto, validate::Checks};
 use resido_tenancy::{
     context::CallContext,
     db::{PublicDatabase, PublicTx},
@@ -126,15 +124,6 @@ impl Auth {
         let entered = self.enter(&tx, ctx, proven, claim.tenant.as_ref()).await;
         let entered = tx.finish(entered).await?;
         self.admit(entered)
-    }
-
-    /// Returns the keys that verify access tokens.
-    pub(crate) fn jwks(&self) -> Result<HttpBody, Error> {
-        Ok(HttpBody {
-            content_type: "application/json".to_owned(),
-            data: self.issuer.jwks()?,
-            extensions: Vec::new(),
-        })
     }
 
     /// Makes the reply to who has come in.

@@ -3,51 +3,53 @@
 use resido_proto::identity_api::v1::{self as proto, api_key_service_server::ApiKeyService};
 use tonic::{Request, Response, Status};
 
-use super::pending;
+use crate::api_keys::ApiKeys;
 
-pub(super) struct ApiKeyApi;
+pub(super) struct ApiKeyApi {
+    pub(super) keys: ApiKeys,
+}
 
 #[tonic::async_trait]
 impl ApiKeyService for ApiKeyApi {
     async fn create_api_key(
         &self,
-        _request: Request<proto::CreateApiKeyRequest>,
+        request: Request<proto::CreateApiKeyRequest>,
     ) -> Result<Response<proto::CreateApiKeyResponse>, Status> {
-        Err(pending())
+        call!(self.keys.create, request)
     }
 
     async fn get_api_key(
         &self,
-        _request: Request<proto::GetApiKeyRequest>,
+        request: Request<proto::GetApiKeyRequest>,
     ) -> Result<Response<proto::ApiKey>, Status> {
-        Err(pending())
+        call!(self.keys.get, request)
     }
 
     async fn list_api_keys(
         &self,
-        _request: Request<proto::ListApiKeysRequest>,
+        request: Request<proto::ListApiKeysRequest>,
     ) -> Result<Response<proto::ListApiKeysResponse>, Status> {
-        Err(pending())
+        call!(self.keys.list, request)
     }
 
     async fn revoke_api_key(
         &self,
-        _request: Request<proto::RevokeApiKeyRequest>,
+        request: Request<proto::RevokeApiKeyRequest>,
     ) -> Result<Response<proto::ApiKey>, Status> {
-        Err(pending())
+        call!(self.keys.revoke, request)
     }
 
     async fn rotate_api_key(
         &self,
-        _request: Request<proto::RotateApiKeyRequest>,
+        request: Request<proto::RotateApiKeyRequest>,
     ) -> Result<Response<proto::RotateApiKeyResponse>, Status> {
-        Err(pending())
+        call!(self.keys.rotate, request)
     }
 
     async fn resolve_api_key(
         &self,
-        _request: Request<proto::ResolveApiKeyRequest>,
+        request: Request<proto::ResolveApiKeyRequest>,
     ) -> Result<Response<proto::ResolveApiKeyResponse>, Status> {
-        Err(pending())
+        call!(self.keys.resolve, request)
     }
 }

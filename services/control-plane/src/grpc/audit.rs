@@ -3,16 +3,18 @@
 use resido_proto::identity_api::v1::{self as proto, audit_service_server::AuditService};
 use tonic::{Request, Response, Status};
 
-use super::pending;
+use crate::audit::AuditLog;
 
-pub(super) struct AuditApi;
+pub(super) struct AuditApi {
+    pub(super) log: AuditLog,
+}
 
 #[tonic::async_trait]
 impl AuditService for AuditApi {
     async fn list_audit_events(
         &self,
-        _request: Request<proto::ListAuditEventsRequest>,
+        request: Request<proto::ListAuditEventsRequest>,
     ) -> Result<Response<proto::ListAuditEventsResponse>, Status> {
-        Err(pending())
+        call!(self.log.list, request)
     }
 }

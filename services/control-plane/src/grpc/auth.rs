@@ -5,13 +5,18 @@ use resido_proto::{
     identity_api::v1::{self as proto, auth_service_server::AuthService},
 };
 use resido_tenancy::server::call_context;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, metadata::MetadataValue};
 
 use super::{answer, pending};
-use crate::auth::Auth;
+use crate::{
+    Error,
+    auth::Auth,
+    tokens::{CACHE_CONTROL, Issuer},
+};
 
 pub(super) struct AuthApi {
     pub(super) auth: Auth,
+    pub(super) issuer: Issuer,
 }
 
 #[tonic::async_trait]
@@ -71,9 +76,10 @@ impl AuthService for AuthApi {
 
     async fn get_open_id_configuration(
         &self,
-        _request: Request<proto::GetOpenIdConfigurationRequest>,
+        request: Request<proto::GetOpenIdConfigurationRequest>,
     ) -> Result<Response<HttpBody>, Status> {
-        Err(pending())
+        call_context(&request)?;
+        document(self.issuer.openid_configuration())
     }
 
     async fn get_jwks(
@@ -81,6 +87,14 @@ impl AuthService for AuthApi {
         request: Request<proto::GetJwksRequest>,
     ) -> Result<Response<HttpBody>, Status> {
         call_context(&request)?;
-        answer(self.auth.jwks())
+        document(self.issuer.jwks())
     }
+}
+
+/// Answers with a document of which everybody may keep a copy.
+fn document(result: Result<HttpBody, Error>) -> Result<Response<HttpBody>, Status> {
+    let mut response = answer(result)?;
+    let copies = MetadataValue::from_static(CACHE_CONTROL);
+    response.metadata_mut().insert("cache-control", copies);
+    Ok(response)
 }

@@ -14,4 +14,4 @@ mod usage;
 mod users;
 
 use answer::{answer, pending};
-pub(crate) use routes::routes;
+pub(crate) use routes::{Rooms, routes};

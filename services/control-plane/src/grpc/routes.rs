@@ -17,17 +17,42 @@ use super::{
     api_keys::ApiKeyApi, audit::AuditApi, auth::AuthApi, operations::OperationApi, roles::RoleApi,
     tenants::TenantApi, usage::UsageApi, users::UserApi,
 };
-use crate::{auth::Auth, tenants::Tenants, users::Users, watch::Watches};
+use crate::{
+    api_keys::ApiKeys, audit::AuditLog, auth::Auth, tenants::Tenants, tokens::Issuer, users::Users,
+    watch::Watches,
+};
+
+/// What the services call.
+pub(crate) struct Rooms {
+    pub(crate) tenants: Tenants,
+    pub(crate) watches: Watches,
+    pub(crate) auth: Auth,
+    pub(crate) issuer: Issuer,
+    pub(crate) users: Users,
+    pub(crate) api_keys: ApiKeys,
+    pub(crate) audit: AuditLog,
+}
 
 /// Returns all services, to be served behind a context layer.
-pub(crate) fn routes(tenants: Tenants, watches: Watches, auth: Auth, users: Users) -> Routes {
-    let tenants = TenantApi { tenants, watches };
+pub(crate) fn routes(rooms: Rooms) -> Routes {
+    let tenants = TenantApi {
+        tenants: rooms.tenants,
+        watches: rooms.watches,
+    };
     Routes::new(TenantServiceServer::new(tenants))
         .add_service(UsageServiceServer::new(UsageApi))
         .add_service(OperationsServer::new(OperationApi))
-        .add_service(AuthServiceServer::new(AuthApi { auth: auth.clone() }))
-        .add_service(UserServiceServer::new(UserApi { users, auth }))
+        .add_service(AuthServiceServer::new(AuthApi {
+            auth: rooms.auth.clone(),
+            issuer: rooms.issuer,
+        }))
+        .add_service(UserServiceServer::new(UserApi {
+            users: rooms.users,
+            auth: rooms.auth,
+        }))
         .add_service(RoleServiceServer::new(RoleApi))
-        .add_service(ApiKeyServiceServer::new(ApiKeyApi))
-        .add_service(AuditServiceServer::new(AuditApi))
+        .add_service(ApiKeyServiceServer::new(ApiKeyApi {
+            keys: rooms.api_keys,
+        }))
+        .add_service(AuditServiceServer::new(AuditApi { log: rooms.audit }))
 }

@@ -2,6 +2,10 @@
 
 mod access;
 mod activation;
+mod discovery;
+mod ring;
 
 pub(crate) use access::{Holder, Issuer};
 pub(crate) use activation::{Activation, hash_of};
+pub(crate) use discovery::CACHE_CONTROL;
+pub use ring::KeyRing;

@@ -1,7 +1,7 @@
 //! What a stream says.
 
 use resido_proto::{
-    ids::{TenantId, UserId},
+    ids::{ApiKeyId, TenantId, UserId},
     tenancy::v1 as proto,
 };
 use resido_tenancy::{directory::MembershipEpoch, tenant::State};
@@ -93,6 +93,8 @@ pub(crate) enum What {
     Tenant(Route),
     /// A membership.
     Membership(Epoch),
+    /// An API key: what is remembered of it is void.
+    ApiKey(ApiKeyId),
 }
 
 impl Change {
@@ -103,6 +105,9 @@ impl Change {
                 .is_told()
                 .then(|| Event::Tenant(route.clone().into()))?,
             What::Membership(epoch) => Event::Membership((*epoch).into()),
+            What::ApiKey(key) => Event::ApiKey(proto::ApiKeyChange {
+                id: key.to_string(),
+            }),
         };
         Some(message(event, self.sequence))
     }
@@ -208,6 +213,17 @@ pub(super) mod tests {
             assert_eq!(sent.user_id, user.to_string());
             assert_eq!(sent.epoch, least);
         }
+    }
+
+    #[test]
+    fn keys_that_changed_are_told_of_by_their_ids() {
+        let key = ApiKeyId::new();
+        let message = change(What::ApiKey(key)).message().unwrap();
+        let id = key.to_string();
+        assert_eq!(
+            message.event,
+            Some(Event::ApiKey(proto::ApiKeyChange { id }))
+        );
     }
 
     #[test]

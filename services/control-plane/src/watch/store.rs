@@ -1,6 +1,6 @@
 //! What streams read.
 
-use resido_proto::ids::{TenantId, UserId};
+use resido_proto::ids::{ApiKeyId, TenantId, UserId};
 use resido_tenancy::db::{PublicTx, Row, params};
 use uuid::Uuid;
 
@@ -30,9 +30,9 @@ macro_rules! route {
 const BOUNDS: &str = "
     select coalesce(min(id), 0) as first, coalesce(max(id), 0) as last from outbox";
 const CHANGES: &str = route!(
-    "select o.id as sequence, o.user_id,
+    "select o.id as sequence, o.user_id, o.api_key_id,
             case when m.state = 'active' then m.epoch end as member_epoch,",
-    "from (select id, tenant_id, user_id from outbox where id > $1 order by id limit $2) o
+    "from (select id, tenant_id, user_id, api_key_id from outbox where id > $1 order by id limit $2) o
           join tenants t on t.id = o.tenant_id
           left join memberships m on m.user_id = o.user_id and m.tenant_id = o.tenant_id
     order by o.id"
@@ -133,6 +133,10 @@ pub(super) async fn memberships(
 
 fn change(row: &Row) -> Result<Change, Error> {
     let sequence = column(row, "sequence")?;
+    if let Some(key) = column::<Option<Uuid>>(row, "api_key_id")? {
+        let what = What::ApiKey(ApiKeyId::from_uuid(key));
+        return Ok(Change { sequence, what });
+    }
     let Some(user) = column::<Option<Uuid>>(row, "user_id")? else {
         let what = What::Tenant(route(row)?);
         return Ok(Change { sequence, what });
