@@ -5,7 +5,7 @@ use resido_proto::ids::TenantId;
 use resido_tenancy::db::{PublicTx, params};
 
 use super::domain::Domain;
-use crate::{Error, row::column};
+use crate::{Error, outbox, row::column};
 
 /// Former slugs of one tenant at a time.
 const MAX_ALIASES: i64 = 20;
@@ -21,6 +21,16 @@ const KEEP_ALIAS: &str = "
     values ($1, $2, now() + interval '90 days')
     on conflict (slug) do update
        set tenant_id = excluded.tenant_id, expire_time = excluded.expire_time";
+/// Tenants before their aliases, as a rename locks them; one that is being changed
+/// has its turn later.
+const OUT_OF_DATE: &str = "
+    select t.id from tenants t
+     where exists (select from tenant_aliases a
+                    where a.tenant_id = t.id and a.expire_time <= now())
+     limit 100
+       for no key update skip locked";
+const DROP_ALIASES: &str = "
+    delete from tenant_aliases where tenant_id = $1 and expire_time <= now()";
 const COUNT_DOMAINS: &str = "
     select count(*) as held from tenant_domains where tenant_id = $1";
 const HOLDER: &str = "
@@ -42,6 +52,24 @@ pub(super) async fn keep_alias(tx: &PublicTx, tenant: TenantId, slug: &str) -> R
     }
     tx.execute(KEEP_ALIAS, params![slug, tenant.as_uuid()])
         .await?;
+    Ok(())
+}
+
+/// Drops former slugs that have run out, of a hundred tenants at most, and tells
+/// gateways, which keep what they were told.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn prune(tx: &PublicTx) -> Result<(), Error> {
+    let mut tenants = Vec::new();
+    for row in tx.query(OUT_OF_DATE, params![]).await? {
+        let tenant = TenantId::from_uuid(column(&row, "id")?);
+        tx.execute(DROP_ALIASES, params![tenant.as_uuid()]).await?;
+        tenants.push(tenant);
+    }
+    for tenant in tenants {
+        outbox::tenant_changed(tx, tenant).await?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use resido_tenancy::db::PublicDatabase;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    operations,
+    names, operations,
     provision::{Provisioner, Work},
 };
 use crate::{Error, audit::Actor, auth, outbox};
@@ -55,6 +55,9 @@ impl Reconciler {
         tx.finish(pruned).await?;
         let tx = self.db.begin(None).await?;
         let pruned = auth::prune(&tx).await;
+        tx.finish(pruned).await?;
+        let tx = self.db.begin(None).await?;
+        let pruned = names::prune(&tx).await;
         tx.finish(pruned).await?;
         for _ in 0..MAX_CLAIMED {
             // First the place: a claim without one would waste an attempt.

@@ -4,7 +4,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::{join, join_all};
+use resido_control_plane::Config;
 use resido_e2e::wait;
+use resido_migrations::Sets;
 use resido_proto::tenancy::v1::{self as proto, lookup_tenant_request::Key};
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -188,6 +190,23 @@ async fn gateways_hear_of_a_new_name() {
         (route.domains.as_slice(), route.epoch),
         (&["acme.example".into()][..], acme.epoch + 2)
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_hear_when_a_former_slug_runs_out() {
+    let base = Base::new().await;
+    let config = Config {
+        reconcile_seconds: 1,
+        ..Config::default()
+    };
+    let plane = base.plane_of(config, Sets::embedded().unwrap());
+    let (acme, _) = plane.create("acme").await;
+    plane.rename(acme.id, "globex").await.unwrap();
+    let mut watch = Watch::ready(&plane).await;
+    base.sql(EXPIRE).await;
+    let route = watch.tenant().await;
+    assert_eq!((route.slug.as_str(), route.aliases.len()), ("globex", 0));
+    assert_eq!(base.count("select count(*) from tenant_aliases").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
