@@ -3,10 +3,15 @@
 //! Fetched when a token names a key that is not known, by one call at a time and
 //! no more often than every ten seconds; the last good set is kept whatever
 //! happens to its source.
+//!
+//! A set that is in use is fetched again: after a minute beside the call that
+//! finds it old, after four before that call goes on. So a key that the issuer
+//! retires verifies for five minutes at most, those included for which the
+//! authenticator remembers a token.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::future::BoxFuture;
 use jsonwebtoken::{
     DecodingKey,
@@ -20,6 +25,10 @@ use crate::wire::BoxError;
 
 /// Keys are fetched no more often than this.
 const FETCH_INTERVAL: Duration = Duration::from_secs(10);
+/// Age at which a set is fetched again beside the calls that use it.
+const REFRESH_AFTER: Duration = Duration::from_secs(60);
+/// Age from which no call uses a set before it was tried to fetch it again.
+const STALE_AFTER: Duration = Duration::from_secs(4 * 60);
 /// Time of one fetch at most.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys of a set that are looked at, at most.
@@ -38,7 +47,10 @@ pub(crate) struct KeySource {
 struct Shared {
     keys: ArcSwap<Keys>,
     fetch: Fetch,
+    /// When a fetch was last begun; held while one goes on.
     fetched: Mutex<Option<Instant>>,
+    /// When a set last came.
+    came: ArcSwapOption<Instant>,
     /// Whether keys will come at all.
     expected: bool,
 }
@@ -71,6 +83,7 @@ impl KeySource {
             keys: ArcSwap::default(),
             fetch,
             fetched: Mutex::new(None),
+            came: ArcSwapOption::empty(),
         };
         Self {
             shared: Arc::new(shared),
@@ -97,12 +110,22 @@ impl KeySource {
         if kid.len() > MAX_KID_BYTES {
             return None;
         }
-        if let Some(key) = self.shared.known(kid) {
-            return Some(key);
+        let known = self.shared.known(kid);
+        let age = self.shared.age();
+        if known.is_some() && age < REFRESH_AFTER {
+            return known;
         }
-        let (shared, wanted) = (Arc::clone(&self.shared), kid.to_owned());
+        let shared = Arc::clone(&self.shared);
+        if known.is_some() && age < STALE_AFTER {
+            tokio::spawn(async move { shared.renew(REFRESH_AFTER).await });
+            return known;
+        }
+        let wanted = kid.to_owned();
         // In a task of its own: a caller that leaves must not undo the fetch.
-        let fetching = tokio::spawn(async move { shared.look_for(&wanted).await });
+        let fetching = tokio::spawn(async move {
+            shared.renew(STALE_AFTER).await;
+            shared.look_for(&wanted).await
+        });
         fetching.await.ok().flatten()
     }
 
@@ -119,6 +142,23 @@ impl KeySource {
 impl Shared {
     fn known(&self, kid: &str) -> Option<DecodingKey> {
         self.keys.load().by_kid.get(kid).cloned()
+    }
+
+    /// Returns how old the set is.
+    fn age(&self) -> Duration {
+        let came = self.came.load();
+        came.as_ref().map_or(Duration::MAX, |came| came.elapsed())
+    }
+
+    /// Fetches the set again if it is that old, unless it was tried lately.
+    async fn renew(&self, age: Duration) {
+        let mut fetched = self.fetched.lock().await;
+        let lately = fetched.is_some_and(|at| at.elapsed() < FETCH_INTERVAL);
+        if lately || self.age() < age {
+            return;
+        }
+        *fetched = Some(Instant::now());
+        self.fetch().await;
     }
 
     async fn look_for(&self, kid: &str) -> Option<DecodingKey> {
@@ -148,11 +188,15 @@ impl Shared {
     /// Takes a set over, unless nothing in it can be used.
     fn take(&self, set: &JwkSet) {
         let by_kid: HashMap<_, _> = set.keys.iter().take(MAX_KEYS).filter_map(usable).collect();
+        if by_kid.is_empty() {
+            return;
+        }
+        self.came.store(Some(Arc::new(Instant::now())));
         let known = self.keys.load();
         let same = by_kid.len() == known.by_kid.len()
             && by_kid.keys().all(|kid| known.by_kid.contains_key(kid));
         // Ids are thumbprints or as good: the same ids are the same keys.
-        if !by_kid.is_empty() && !same {
+        if !same {
             let generation = known.generation + 1;
             self.keys.store(Arc::new(Keys { by_kid, generation }));
         }
@@ -252,11 +296,10 @@ mod tests {
         assert_eq!(started.elapsed(), FETCH_TIMEOUT);
     }
 
-    #[tokio::test]
-    async fn g5_new_keys_are_a_new_generation() {
-        let key = || SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
-        let sets = Arc::new(std::sync::Mutex::new(vec![key().jwks(), key().jwks()]));
-        let source = KeySource::new(Box::new(move || {
+    /// Hands out sets of so many keys, one after the other, and the last for ever.
+    fn rotating(sets: Vec<JwkSet>) -> KeySource {
+        let sets = std::sync::Mutex::new(sets);
+        KeySource::new(Box::new(move || {
             let mut sets = sets.lock().unwrap();
             let set = if sets.len() > 1 {
                 sets.remove(0)
@@ -264,7 +307,60 @@ mod tests {
                 sets[0].clone()
             };
             Box::pin(async move { Ok(set) })
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retired_key_verifies_for_five_minutes_at_most() {
+        let key = || SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+        let (old, new) = (key(), key());
+        let both = JwkSet {
+            keys: [new.jwks().keys, old.jwks().keys].concat(),
+        };
+        // Nobody calls for minutes: the first call does not use what is old.
+        let source = rotating(vec![both.clone(), new.jwks()]);
+        assert!(source.get(old.kid()).await.is_some());
+        tokio::time::advance(STALE_AFTER).await;
+        assert!(source.get(old.kid()).await.is_none());
+        assert!(source.get(new.kid()).await.is_some());
+        // Somebody calls all the time: one of the calls has it fetched beside it.
+        let source = rotating(vec![both, new.jwks()]);
+        assert!(source.get(old.kid()).await.is_some());
+        tokio::time::advance(REFRESH_AFTER).await;
+        assert!(
+            source.get(old.kid()).await.is_some(),
+            "it is not waited for"
+        );
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(source.get(old.kid()).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_keys_are_kept_while_their_source_is_away() {
+        let key = SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (counted, set) = (Arc::clone(&calls), key.jwks());
+        let source = KeySource::new(Box::new(move || {
+            let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            let answer = if first {
+                Ok(set.clone())
+            } else {
+                Err("away".into())
+            };
+            Box::pin(async move { answer })
         }));
+        assert!(source.get(key.kid()).await.is_some());
+        tokio::time::advance(STALE_AFTER * 2).await;
+        for _ in 0..50 {
+            assert!(source.get(key.kid()).await.is_some());
+        }
+        assert_eq!(calls.load(Ordering::SeqCst), 2, "asked once in ten seconds");
+    }
+
+    #[tokio::test]
+    async fn g5_new_keys_are_a_new_generation() {
+        let key = || SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+        let source = rotating(vec![key().jwks(), key().jwks()]);
         let mut seen = Vec::new();
         for _ in 0..3 {
             source.refresh().await;
