@@ -94,6 +94,14 @@ impl Stream {
     /// If it is reset.
     pub async fn finish(mut self) -> Result<End> {
         self.sender = None;
+        self.wait().await
+    }
+
+    /// Reads the other side to its end, and leaves this one as it is.
+    ///
+    /// # Errors
+    /// If it is reset.
+    pub async fn wait(mut self) -> Result<End> {
         let (mut bytes, mut trailers) = (Vec::new(), HeaderMap::new());
         while let Some(frame) = self.body.frame().await {
             match frame?.into_data() {

@@ -6,6 +6,7 @@
 )]
 
 mod boundaries;
+mod client_address;
 mod control;
 mod database_down;
 mod deadlines;
@@ -25,5 +26,7 @@ mod refused_work;
 mod rest_streams;
 mod scenario;
 mod schemas;
+mod shared_secret;
+mod stream_ends;
 mod suspend;
 mod transparency;
