@@ -121,6 +121,20 @@ pub fn undelete_tenant(name: &str) -> Call {
         POST format!("/v1/{name}:undelete"), json!({"name": name}), Some(json!({})))
 }
 
+/// Makes an API key.
+#[must_use]
+pub fn create_api_key(key: Value) -> Call {
+    call!("resido.identity.v1.ApiKeyService", "CreateApiKey",
+        POST "/v1/api-keys", json!({"apiKey": key}), Some(key))
+}
+
+/// Revokes an API key.
+#[must_use]
+pub fn revoke_api_key(name: &str) -> Call {
+    call!("resido.identity.v1.ApiKeyService", "RevokeApiKey",
+        POST format!("/v1/{name}:revoke"), json!({"name": name}), Some(json!({})))
+}
+
 /// Creates a property.
 #[must_use]
 pub fn create_property(property: Value) -> Call {

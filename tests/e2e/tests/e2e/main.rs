@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod api_keys;
 mod boundaries;
 mod client_address;
 mod control;

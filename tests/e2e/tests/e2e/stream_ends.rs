@@ -14,11 +14,13 @@ use resido_e2e::{
     client::{Stream, Wire, calls},
     cluster,
     mirror::Mirror,
+    people,
     product::Product,
     wait,
 };
 use resido_proto::identity::AccessClaims;
 use resido_tenancy::keys::SigningKey;
+use serde_json::json;
 
 /// The ways in which a stream can be open both ways.
 const KINDS: [&str; 3] = [
@@ -28,6 +30,10 @@ const KINDS: [&str; 3] = [
 ];
 
 async fn open(product: &Product, kind: &str, token: &str) -> Stream {
+    open_by(product, kind, ("authorization", &format!("Bearer {token}"))).await
+}
+
+async fn open_by(product: &Product, kind: &str, (name, value): (&str, &str)) -> Stream {
     let (path, first): (_, &[u8]) = if kind.ends_with("ndjson") {
         ("/v1/tenant-both", b"{\"text\":\"a\"}\n")
     } else {
@@ -38,7 +44,7 @@ async fn open(product: &Product, kind: &str, token: &str) -> Stream {
     };
     let request = Request::post(path)
         .header("content-type", kind)
-        .header("authorization", format!("Bearer {token}"))
+        .header(name, value)
         .body(())
         .unwrap();
     let mut stream = Stream::open(product.gateway, request, first).await.unwrap();
@@ -128,6 +134,30 @@ async fn streams_end_within_a_second_as_new_calls_would_be_refused() {
     neighbour.send(message.clone()).await.unwrap();
     assert_eq!(neighbour.receive().await.unwrap(), message);
     drop(neighbour);
+
+    let key = calls::create_api_key(json!({"displayName": "a program", "roles": ["member"]}));
+    let admin = product.owner_client(&other, Wire::Rest).unwrap();
+    let made = admin.call(&key).await.unwrap().message().unwrap();
+    let secret = people::text(&made, "/secret").unwrap();
+    let mut streams = Vec::new();
+    for kind in KINDS {
+        let stream = open_by(&product, kind, ("x-api-key", &secret)).await;
+        streams.push((kind, stream));
+    }
+    let revoke = calls::revoke_api_key(&people::text(&made, "/apiKey/name").unwrap());
+    admin.call(&revoke).await.unwrap().message().unwrap();
+    let started = Instant::now();
+    for (kind, stream) in streams {
+        let ended = tokio::time::timeout(Duration::from_secs(5), end(kind, stream)).await;
+        let (code, details) = ended.unwrap();
+        assert_eq!(code, "16", "{kind}");
+        assert!(says(&details, "CREDENTIAL_INVALID"), "{kind}");
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
 
     let pem = std::fs::read_to_string(product.data_dir.join("token-key.pem")).unwrap();
     let key = SigningKey::from_pem(&pem).unwrap();
