@@ -28,6 +28,8 @@ pub enum Kind {
     AlreadyExists,
     /// The state of the system forbids it.
     FailedPrecondition,
+    /// It lies beyond what there is, or is any more.
+    OutOfRange,
     /// Something changed meanwhile; reading again and retrying may help.
     Aborted,
     /// A limit is used up.
@@ -57,6 +59,7 @@ impl Kind {
             Self::NotFound => Code::NotFound,
             Self::AlreadyExists => Code::AlreadyExists,
             Self::FailedPrecondition => Code::FailedPrecondition,
+            Self::OutOfRange => Code::OutOfRange,
             Self::Aborted => Code::Aborted,
             Self::ResourceExhausted => Code::ResourceExhausted,
             Self::Unimplemented => Code::Unimplemented,

@@ -6,6 +6,7 @@
 //! on this one; it does no I/O and keeps no state.
 
 pub mod deadline;
+pub mod email;
 pub mod error;
 pub mod filter;
 mod generated;

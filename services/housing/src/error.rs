@@ -22,9 +22,29 @@ pub enum Error {
         /// The field that must be unique.
         field: &'static str,
     },
-    /// The property still has units.
-    #[error("the property still has units")]
-    InUse,
+    /// Others depend on the resource.
+    #[error("{resource} still has {users}")]
+    InUse {
+        /// The kind of resource.
+        resource: &'static str,
+        /// What depends on it.
+        users: &'static str,
+    },
+    /// The idempotency key was used for something else.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The unit is let already.
+    #[error("another lease of the unit covers some of these days")]
+    LeaseOverlap,
+    /// The work order has gone too far, or not far enough.
+    #[error("a work order that is {0} does not allow this")]
+    WorkOrderState(&'static str),
+    /// What came after the token is not known any more.
+    #[error("the resume token is too old")]
+    ResumeTokenExpired,
+    /// Too many streams are open.
+    #[error("too many streams of work orders are open")]
+    WatchBusy,
     /// The resource changed since the caller read it.
     #[error("the resource has changed since its etag was read")]
     EtagMismatch,
@@ -41,8 +61,12 @@ impl Failure for Error {
         match self {
             Self::Invalid(_) => Kind::InvalidArgument,
             Self::NotFound(_) => Kind::NotFound,
-            Self::Exists { .. } => Kind::AlreadyExists,
-            Self::InUse => Kind::FailedPrecondition,
+            Self::Exists { .. } | Self::KeyReused => Kind::AlreadyExists,
+            Self::InUse { .. } | Self::LeaseOverlap | Self::WorkOrderState(_) => {
+                Kind::FailedPrecondition
+            }
+            Self::ResumeTokenExpired => Kind::OutOfRange,
+            Self::WatchBusy => Kind::ResourceExhausted,
             Self::EtagMismatch => Kind::Aborted,
             Self::Context(error) => error.kind(),
             Self::Database(error) => error.kind(),
@@ -54,7 +78,12 @@ impl Failure for Error {
             Self::Invalid(_) => "REQUEST_INVALID",
             Self::NotFound(_) => "RESOURCE_NOT_FOUND",
             Self::Exists { .. } => "RESOURCE_EXISTS",
-            Self::InUse => "RESOURCE_IN_USE",
+            Self::InUse { .. } => "RESOURCE_IN_USE",
+            Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::LeaseOverlap => "LEASE_OVERLAP",
+            Self::WorkOrderState(_) => "WORK_ORDER_STATE",
+            Self::ResumeTokenExpired => "RESUME_TOKEN_EXPIRED",
+            Self::WatchBusy => "WATCH_BUSY",
             Self::EtagMismatch => "ETAG_MISMATCH",
             Self::Context(error) => error.reason(),
             Self::Database(error) => error.reason(),
@@ -73,7 +102,15 @@ impl Failure for Error {
         match self {
             Self::Context(error) => error.retry_after(),
             Self::Database(error) => error.retry_after(),
+            Self::WatchBusy => Some(Duration::from_secs(5)),
             _ => None,
+        }
+    }
+
+    fn metadata(&self) -> Vec<(String, String)> {
+        match self {
+            Self::WorkOrderState(state) => vec![("state".to_owned(), (*state).to_owned())],
+            _ => Vec::new(),
         }
     }
 

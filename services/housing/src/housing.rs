@@ -1,9 +1,8 @@
 //! `resido.housing.v1.HousingService`: takes the context, calls the resource,
 //! answers.
 
-use std::{future::Future, pin::Pin};
+use std::future::Future;
 
-use futures_util::Stream;
 use resido_proto::google::api::HttpBody;
 use resido_proto::housing::v1::{
     self as proto,
@@ -14,9 +13,25 @@ use resido_tenancy::{
     db::TenantDatabase,
     server::{call_context, into_status},
 };
-use tonic::{Request, Response, Status, Streaming, service::Routes};
+use tonic::{
+    Request, Response, Status, Streaming,
+    metadata::{AsciiMetadataValue, MetadataMap},
+    service::Routes,
+};
 
-use crate::{Error, properties::service as properties, units::service as units};
+use crate::{
+    Error,
+    documents::{model::Download, service as documents},
+    leases::service as leases,
+    properties::service as properties,
+    residents::{import::import, service as residents},
+    units::service as units,
+    watch::{
+        Bell,
+        service::{self as watch, Watched},
+    },
+    work_orders::service as work_orders,
+};
 
 /// The name under which the gateway addresses contexts to this service.
 pub const NAME: &str = "housing";
@@ -24,11 +39,13 @@ pub const NAME: &str = "housing";
 /// Returns the service, to be served behind a context layer.
 #[must_use]
 pub fn routes(db: TenantDatabase) -> Routes {
-    Routes::new(HousingServiceServer::new(Housing { db }))
+    let bell = Bell::default();
+    Routes::new(HousingServiceServer::new(Housing { db, bell }))
 }
 
 struct Housing {
     db: TenantDatabase,
+    bell: Bell,
 }
 
 impl Housing {
@@ -41,217 +58,134 @@ impl Housing {
     where
         Fut: Future<Output = Result<Rep, Error>> + 'a,
     {
-        let ctx = call_context(&request)?
-            .tenant()
-            .map_err(|e| into_status(&Error::from(e)))?;
+        let ctx = tenant(&request)?;
         let reply = call(ctx, &self.db, request.into_inner()).await;
         reply
             .map(Response::new)
             .map_err(|error| into_status(&error))
     }
+
+    /// As [`run`](Self::run), and tells the streams of the tenant.
+    async fn change<'a, Req, Rep, Fut>(
+        &'a self,
+        request: Request<Req>,
+        call: impl FnOnce(TenantContext, &'a TenantDatabase, Req) -> Fut,
+    ) -> Result<Response<Rep>, Status>
+    where
+        Fut: Future<Output = Result<Rep, Error>> + 'a,
+    {
+        let id = tenant(&request)?.id();
+        let reply = self.run(request, call).await;
+        if reply.is_ok() {
+            self.bell.ring(id);
+        }
+        reply
+    }
 }
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+fn tenant<T>(request: &Request<T>) -> Result<TenantContext, Status> {
+    call_context(request)?
+        .tenant()
+        .map_err(|error| into_status(&Error::from(error)))
+}
 
-/// Answers for a method that is not there yet.
-fn pending() -> Status {
-    Status::unimplemented("this method is not served yet")
+/// Answers with a document. What people have uploaded shows in no browser under
+/// this origin, whatever type they gave it.
+fn attached(download: Download) -> Response<HttpBody> {
+    let disposition = AsciiMetadataValue::try_from(download.disposition());
+    let mut response = Response::new(download.body);
+    let metadata: &mut MetadataMap = response.metadata_mut();
+    let unnamed = AsciiMetadataValue::from_static("attachment");
+    metadata.insert("content-disposition", disposition.unwrap_or(unnamed));
+    metadata.insert(
+        "x-content-type-options",
+        AsciiMetadataValue::from_static("nosniff"),
+    );
+    response
 }
 
 macro_rules! calls {
-    ($($method:ident($request:ident) -> $reply:ty = $room:ident::$call:ident;)*) => {
+    ($($run:ident: {$($method:ident($request:ident) -> $reply:ty = $room:ident::$call:ident;)*})*) => {
         #[tonic::async_trait]
         impl HousingService for Housing {
-            type WatchWorkOrdersStream = Answers<proto::WatchWorkOrdersResponse>;
+            type WatchWorkOrdersStream = Watched;
 
-            $(async fn $method(
+            $($(async fn $method(
                 &self,
                 request: Request<proto::$request>,
             ) -> Result<Response<$reply>, Status> {
-                self.run(request, async |ctx, db, request| $room::$call(&ctx, db, request).await)
+                self.$run(request, async |ctx, db, request| $room::$call(&ctx, db, request).await)
                     .await
-            })*
-
-            async fn create_resident(
-                &self,
-                _request: Request<proto::CreateResidentRequest>,
-            ) -> Result<Response<proto::Resident>, Status> {
-                Err(pending())
-            }
-
-            async fn get_resident(
-                &self,
-                _request: Request<proto::GetResidentRequest>,
-            ) -> Result<Response<proto::Resident>, Status> {
-                Err(pending())
-            }
-
-            async fn list_residents(
-                &self,
-                _request: Request<proto::ListResidentsRequest>,
-            ) -> Result<Response<proto::ListResidentsResponse>, Status> {
-                Err(pending())
-            }
-
-            async fn update_resident(
-                &self,
-                _request: Request<proto::UpdateResidentRequest>,
-            ) -> Result<Response<proto::Resident>, Status> {
-                Err(pending())
-            }
-
-            async fn delete_resident(
-                &self,
-                _request: Request<proto::DeleteResidentRequest>,
-            ) -> Result<Response<()>, Status> {
-                Err(pending())
-            }
+            })*)*
 
             async fn import_residents(
                 &self,
-                _request: Request<Streaming<proto::ImportResidentsRequest>>,
+                request: Request<Streaming<proto::ImportResidentsRequest>>,
             ) -> Result<Response<proto::ImportResidentsResponse>, Status> {
-                Err(pending())
-            }
-
-            async fn create_lease(
-                &self,
-                _request: Request<proto::CreateLeaseRequest>,
-            ) -> Result<Response<proto::Lease>, Status> {
-                Err(pending())
-            }
-
-            async fn get_lease(
-                &self,
-                _request: Request<proto::GetLeaseRequest>,
-            ) -> Result<Response<proto::Lease>, Status> {
-                Err(pending())
-            }
-
-            async fn list_leases(
-                &self,
-                _request: Request<proto::ListLeasesRequest>,
-            ) -> Result<Response<proto::ListLeasesResponse>, Status> {
-                Err(pending())
-            }
-
-            async fn update_lease(
-                &self,
-                _request: Request<proto::UpdateLeaseRequest>,
-            ) -> Result<Response<proto::Lease>, Status> {
-                Err(pending())
-            }
-
-            async fn delete_lease(
-                &self,
-                _request: Request<proto::DeleteLeaseRequest>,
-            ) -> Result<Response<()>, Status> {
-                Err(pending())
-            }
-
-            async fn upload_document(
-                &self,
-                _request: Request<proto::UploadDocumentRequest>,
-            ) -> Result<Response<proto::Document>, Status> {
-                Err(pending())
+                let ctx = tenant(&request)?;
+                import(&ctx, &self.db, request.into_inner()).await.map(Response::new)
             }
 
             async fn download_document(
                 &self,
-                _request: Request<proto::DownloadDocumentRequest>,
+                request: Request<proto::DownloadDocumentRequest>,
             ) -> Result<Response<HttpBody>, Status> {
-                Err(pending())
-            }
-
-            async fn list_documents(
-                &self,
-                _request: Request<proto::ListDocumentsRequest>,
-            ) -> Result<Response<proto::ListDocumentsResponse>, Status> {
-                Err(pending())
-            }
-
-            async fn delete_document(
-                &self,
-                _request: Request<proto::DeleteDocumentRequest>,
-            ) -> Result<Response<()>, Status> {
-                Err(pending())
-            }
-
-            async fn create_work_order(
-                &self,
-                _request: Request<proto::CreateWorkOrderRequest>,
-            ) -> Result<Response<proto::WorkOrder>, Status> {
-                Err(pending())
-            }
-
-            async fn get_work_order(
-                &self,
-                _request: Request<proto::GetWorkOrderRequest>,
-            ) -> Result<Response<proto::WorkOrder>, Status> {
-                Err(pending())
-            }
-
-            async fn list_work_orders(
-                &self,
-                _request: Request<proto::ListWorkOrdersRequest>,
-            ) -> Result<Response<proto::ListWorkOrdersResponse>, Status> {
-                Err(pending())
-            }
-
-            async fn update_work_order(
-                &self,
-                _request: Request<proto::UpdateWorkOrderRequest>,
-            ) -> Result<Response<proto::WorkOrder>, Status> {
-                Err(pending())
-            }
-
-            async fn delete_work_order(
-                &self,
-                _request: Request<proto::DeleteWorkOrderRequest>,
-            ) -> Result<Response<()>, Status> {
-                Err(pending())
-            }
-
-            async fn schedule_work_order(
-                &self,
-                _request: Request<proto::ScheduleWorkOrderRequest>,
-            ) -> Result<Response<proto::WorkOrder>, Status> {
-                Err(pending())
-            }
-
-            async fn complete_work_order(
-                &self,
-                _request: Request<proto::CompleteWorkOrderRequest>,
-            ) -> Result<Response<proto::WorkOrder>, Status> {
-                Err(pending())
-            }
-
-            async fn cancel_work_order(
-                &self,
-                _request: Request<proto::CancelWorkOrderRequest>,
-            ) -> Result<Response<proto::WorkOrder>, Status> {
-                Err(pending())
+                let found = self.run(request, async |ctx, db, request| {
+                    documents::download(&ctx, db, request).await
+                });
+                Ok(attached(found.await?.into_inner()))
             }
 
             async fn watch_work_orders(
                 &self,
-                _request: Request<proto::WatchWorkOrdersRequest>,
-            ) -> Result<Response<Self::WatchWorkOrdersStream>, Status> {
-                Err(pending())
+                request: Request<proto::WatchWorkOrdersRequest>,
+            ) -> Result<Response<Watched>, Status> {
+                self.run(request, async |ctx, db, request| {
+                    watch::open(ctx, db.clone(), &self.bell, request).await
+                })
+                .await
             }
         }
     };
 }
 
 calls! {
-    create_property(CreatePropertyRequest) -> proto::Property = properties::create;
-    get_property(GetPropertyRequest) -> proto::Property = properties::get;
-    list_properties(ListPropertiesRequest) -> proto::ListPropertiesResponse = properties::list;
-    update_property(UpdatePropertyRequest) -> proto::Property = properties::update;
-    delete_property(DeletePropertyRequest) -> () = properties::delete;
-    create_unit(CreateUnitRequest) -> proto::Unit = units::create;
-    get_unit(GetUnitRequest) -> proto::Unit = units::get;
-    list_units(ListUnitsRequest) -> proto::ListUnitsResponse = units::list;
-    update_unit(UpdateUnitRequest) -> proto::Unit = units::update;
-    delete_unit(DeleteUnitRequest) -> () = units::delete;
+    run: {
+        create_property(CreatePropertyRequest) -> proto::Property = properties::create;
+        get_property(GetPropertyRequest) -> proto::Property = properties::get;
+        list_properties(ListPropertiesRequest) -> proto::ListPropertiesResponse = properties::list;
+        update_property(UpdatePropertyRequest) -> proto::Property = properties::update;
+        delete_property(DeletePropertyRequest) -> () = properties::delete;
+        create_unit(CreateUnitRequest) -> proto::Unit = units::create;
+        get_unit(GetUnitRequest) -> proto::Unit = units::get;
+        list_units(ListUnitsRequest) -> proto::ListUnitsResponse = units::list;
+        update_unit(UpdateUnitRequest) -> proto::Unit = units::update;
+        delete_unit(DeleteUnitRequest) -> () = units::delete;
+        create_resident(CreateResidentRequest) -> proto::Resident = residents::create;
+        get_resident(GetResidentRequest) -> proto::Resident = residents::get;
+        list_residents(ListResidentsRequest) -> proto::ListResidentsResponse = residents::list;
+        update_resident(UpdateResidentRequest) -> proto::Resident = residents::update;
+        delete_resident(DeleteResidentRequest) -> () = residents::delete;
+        create_lease(CreateLeaseRequest) -> proto::Lease = leases::create;
+        get_lease(GetLeaseRequest) -> proto::Lease = leases::get;
+        list_leases(ListLeasesRequest) -> proto::ListLeasesResponse = leases::list;
+        update_lease(UpdateLeaseRequest) -> proto::Lease = leases::update;
+        delete_lease(DeleteLeaseRequest) -> () = leases::delete;
+        upload_document(UploadDocumentRequest) -> proto::Document = documents::upload;
+        list_documents(ListDocumentsRequest) -> proto::ListDocumentsResponse = documents::list;
+        delete_document(DeleteDocumentRequest) -> () = documents::delete;
+        get_work_order(GetWorkOrderRequest) -> proto::WorkOrder = work_orders::get;
+        list_work_orders(ListWorkOrdersRequest) -> proto::ListWorkOrdersResponse =
+            work_orders::list;
+    }
+    change: {
+        create_work_order(CreateWorkOrderRequest) -> proto::WorkOrder = work_orders::create;
+        update_work_order(UpdateWorkOrderRequest) -> proto::WorkOrder = work_orders::update;
+        delete_work_order(DeleteWorkOrderRequest) -> () = work_orders::delete;
+        schedule_work_order(ScheduleWorkOrderRequest) -> proto::WorkOrder =
+            work_orders::schedule;
+        complete_work_order(CompleteWorkOrderRequest) -> proto::WorkOrder =
+            work_orders::complete;
+        cancel_work_order(CancelWorkOrderRequest) -> proto::WorkOrder = work_orders::cancel;
+    }
 }

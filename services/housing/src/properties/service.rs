@@ -3,21 +3,18 @@
 //! Each looks at the caller's roles, reads the whole request, and does its work
 //! in one transaction, which `finish` ends whatever came of the work.
 
-use resido_proto::{
-    housing::v1 as proto,
-    page::{Cursor, PageRequest},
-};
+use resido_proto::housing::v1 as proto;
 use resido_tenancy::{
     context::TenantContext,
-    db::{Access, TenantDatabase},
+    db::{Access, Ask, TenantDatabase},
 };
 
 use super::{
-    model::{Change, NewProperty, Property, PropertyId},
+    model::{Change, NewProperty, PropertyId},
     store,
 };
 use crate::{
-    Error, etag,
+    Error, etag, once,
     roles::{ANYBODY, EDITORS, MANAGERS},
 };
 
@@ -30,10 +27,16 @@ pub(crate) async fn create(
     request: proto::CreatePropertyRequest,
 ) -> Result<proto::Property, Error> {
     ctx.call().require(EDITORS, WRITE)?;
-    let new = NewProperty::parse(request)?;
+    let (once, new) = once::read(ctx, request, NewProperty::parse)?;
     let tx = db.begin(ctx, Access::Write).await?;
-    let inserted = store::insert(&tx, &new).await;
-    Ok(tx.finish(inserted).await?.into())
+    let made = async {
+        match once.earlier(&tx, new.id.0).await? {
+            None => store::insert(&tx, &new).await,
+            Some(id) => store::get(&tx, PropertyId(id)).await,
+        }
+    }
+    .await;
+    Ok(tx.finish(made).await?.into())
 }
 
 pub(crate) async fn get(
@@ -54,16 +57,17 @@ pub(crate) async fn list(
     request: proto::ListPropertiesRequest,
 ) -> Result<proto::ListPropertiesResponse, Error> {
     ctx.call().require(ANYBODY, READ)?;
-    let page = PageRequest::parse(request.page_size, &request.page_token)?;
+    let asked = store::LISTING.request(Ask {
+        page_size: request.page_size,
+        page_token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    })?;
     let tx = db.begin(ctx, Access::Read).await?;
-    let listed = store::list(&tx, &page).await;
-    let mut rows = tx.finish(listed).await?;
-    let next_page_token = page.finish(&mut rows, |row: &Property| {
-        Cursor::behind(row.created, row.id.0)
-    });
-    let properties = rows.into_iter().map(Into::into).collect();
+    let listed = store::list(&tx, &asked).await;
+    let (properties, next_page_token) = tx.finish(listed).await?;
     Ok(proto::ListPropertiesResponse {
-        properties,
+        properties: properties.into_iter().map(Into::into).collect(),
         next_page_token,
     })
 }

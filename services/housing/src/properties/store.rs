@@ -1,10 +1,10 @@
 //! Properties in the tenant's schema.
 
-use resido_proto::page::PageRequest;
-use resido_tenancy::db::{self, Row, TenantTx, params};
+use resido_proto::filter::Kind;
+use resido_tenancy::db::{self, ListRequest, Listing, Row, TenantTx, params};
 
 use super::model::{Fields, NewProperty, Property, PropertyId};
-use crate::Error;
+use crate::{Error, column::column};
 
 const INSERT: &str = "
     insert into properties (id, display_name, line1, line2, city, postal_code, country_code)
@@ -22,13 +22,6 @@ const LOCK: &str = "
       from properties
      where id = $1
        for no key update";
-const LIST: &str = "
-    select id, display_name, line1, line2, city, postal_code, country_code,
-           create_time, update_time, revision
-      from properties
-     where $1::timestamptz is null or (create_time, id) > ($1, $2)
-     order by create_time, id
-     limit $3";
 const UPDATE: &str = "
     update properties
        set display_name = $2, line1 = $3, line2 = $4, city = $5, postal_code = $6,
@@ -37,6 +30,24 @@ const UPDATE: &str = "
     returning id, display_name, line1, line2, city, postal_code, country_code,
               create_time, update_time, revision";
 const DELETE: &str = "delete from properties where id = $1";
+
+/// The list of properties.
+pub(super) const LISTING: Listing = Listing {
+    select: "id, display_name, line1, line2, city, postal_code, country_code,
+             create_time, update_time, revision",
+    from: "properties",
+    scope: "true",
+    columns: &[
+        column("display_name", "display_name", Kind::Text),
+        column("address.city", "city", Kind::Text),
+        column("address.postal_code", "postal_code", Kind::Text),
+        column("address.country_code", "country_code", Kind::Text),
+        column("create_time", "create_time", Kind::Time),
+        column("update_time", "update_time", Kind::Time),
+    ],
+    id: "id",
+    order: "create_time",
+};
 
 pub(super) async fn insert(tx: &TenantTx, new: &NewProperty) -> Result<Property, Error> {
     let NewProperty { id, fields } = new;
@@ -63,15 +74,14 @@ pub(super) async fn lock(tx: &TenantTx, id: PropertyId) -> Result<Property, Erro
     found(tx.query_opt(LOCK, params![id.0]).await?.as_ref())
 }
 
-/// Reads a page of properties in order of creation, and one row more.
-pub(super) async fn list(tx: &TenantTx, page: &PageRequest) -> Result<Vec<Property>, Error> {
-    let created = page.after.map(|cursor| cursor.created());
-    let id = page.after.map(|cursor| cursor.id);
-    tx.query(LIST, params![created, id, page.limit()])
-        .await?
-        .iter()
-        .map(read)
-        .collect()
+/// Reads a page of properties, and the token of the next one.
+pub(super) async fn list(
+    tx: &TenantTx,
+    asked: &ListRequest,
+) -> Result<(Vec<Property>, String), Error> {
+    let page = tx.list(&LISTING, params![], asked).await?;
+    let properties = page.rows.iter().map(read).collect::<Result<_, _>>()?;
+    Ok((properties, page.next_page_token))
 }
 
 pub(super) async fn update(
@@ -133,7 +143,10 @@ fn taken(error: db::Error) -> Error {
 
 fn in_use(error: db::Error) -> Error {
     match error.constraint() {
-        Some("units_property_fk") => Error::InUse,
+        Some("units_property_fk") => Error::InUse {
+            resource: "the property",
+            users: "units",
+        },
         _ => error.into(),
     }
 }

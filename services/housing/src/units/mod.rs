@@ -1,5 +1,5 @@
 //! Units: the parts of a property that are let as one.
 
-mod model;
+pub(crate) mod model;
 pub(crate) mod service;
 mod store;

@@ -36,7 +36,8 @@ impl UnitId {
             })
     }
 
-    fn name(self) -> String {
+    /// Returns the resource name.
+    pub(crate) fn name(self) -> String {
         format!("{}/units/{}", self.property.name(), self.id)
     }
 }

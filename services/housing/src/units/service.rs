@@ -3,22 +3,18 @@
 //! Each looks at the caller's roles, reads the whole request, and does its work
 //! in one transaction, which `finish` ends whatever came of the work.
 
-use resido_proto::{
-    housing::v1 as proto,
-    page::{Cursor, PageRequest},
-    validate::Checks,
-};
+use resido_proto::{housing::v1 as proto, validate::Checks};
 use resido_tenancy::{
     context::TenantContext,
-    db::{Access, TenantDatabase},
+    db::{Access, Ask, TenantDatabase},
 };
 
 use super::{
-    model::{Change, NewUnit, Unit, UnitId},
+    model::{Change, NewUnit, UnitId},
     store,
 };
 use crate::{
-    Error, etag,
+    Error, etag, once,
     properties::model::PropertyId,
     roles::{ANYBODY, EDITORS, MANAGERS},
 };
@@ -32,10 +28,16 @@ pub(crate) async fn create(
     request: proto::CreateUnitRequest,
 ) -> Result<proto::Unit, Error> {
     ctx.call().require(EDITORS, WRITE)?;
-    let new = NewUnit::parse(request)?;
+    let (once, new) = once::read(ctx, request, NewUnit::parse)?;
     let tx = db.begin(ctx, Access::Write).await?;
-    let inserted = store::insert(&tx, &new).await;
-    Ok(tx.finish(inserted).await?.into())
+    let made = async {
+        match once.earlier(&tx, new.id.id).await? {
+            None => store::insert(&tx, &new).await,
+            Some(id) => store::get(&tx, UnitId { id, ..new.id }).await,
+        }
+    }
+    .await;
+    Ok(tx.finish(made).await?.into())
 }
 
 pub(crate) async fn get(
@@ -58,17 +60,18 @@ pub(crate) async fn list(
     ctx.call().require(ANYBODY, READ)?;
     let mut checks = Checks::default();
     let property = checks.take(PropertyId::parse("parent", &request.parent));
-    let page = checks.take(PageRequest::parse(request.page_size, &request.page_token));
-    let (property, page) = checks.finish_with(property.zip(page))?;
+    let asked = checks.take(store::LISTING.request(Ask {
+        page_size: request.page_size,
+        page_token: &request.page_token,
+        filter: &request.filter,
+        order_by: &request.order_by,
+    }));
+    let (property, asked) = checks.finish_with(property.zip(asked))?;
     let tx = db.begin(ctx, Access::Read).await?;
-    let listed = store::list(&tx, property, &page).await;
-    let mut rows = tx.finish(listed).await?;
-    let next_page_token = page.finish(&mut rows, |row: &Unit| {
-        Cursor::behind(row.created, row.id.id)
-    });
-    let units = rows.into_iter().map(Into::into).collect();
+    let listed = store::list(&tx, property, &asked).await;
+    let (units, next_page_token) = tx.finish(listed).await?;
     Ok(proto::ListUnitsResponse {
-        units,
+        units: units.into_iter().map(Into::into).collect(),
         next_page_token,
     })
 }

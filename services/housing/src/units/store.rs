@@ -1,10 +1,10 @@
 //! Units in the tenant's schema.
 
-use resido_proto::page::PageRequest;
-use resido_tenancy::db::{self, Row, TenantTx, params};
+use resido_proto::filter::Kind;
+use resido_tenancy::db::{self, ListRequest, Listing, Row, TenantTx, params};
 
 use super::model::{Fields, NewUnit, Unit, UnitId};
-use crate::{Error, properties::model::PropertyId};
+use crate::{Error, column::column, properties::model::PropertyId};
 
 const INSERT: &str = "
     insert into units (property_id, id, display_name, floor, area_sqm)
@@ -19,12 +19,6 @@ const LOCK: &str = "
       from units
      where property_id = $1 and id = $2
        for no key update";
-const LIST: &str = "
-    select property_id, id, display_name, floor, area_sqm, create_time, update_time, revision
-      from units
-     where property_id = $1 and ($2::timestamptz is null or (create_time, id) > ($2, $3))
-     order by create_time, id
-     limit $4";
 const UPDATE: &str = "
     update units
        set display_name = $3, floor = $4, area_sqm = $5,
@@ -32,6 +26,22 @@ const UPDATE: &str = "
      where property_id = $1 and id = $2
     returning property_id, id, display_name, floor, area_sqm, create_time, update_time, revision";
 const DELETE: &str = "delete from units where property_id = $1 and id = $2";
+
+/// The list of a property's units.
+pub(super) const LISTING: Listing = Listing {
+    select: "property_id, id, display_name, floor, area_sqm, create_time, update_time, revision",
+    from: "units",
+    scope: "property_id = $1",
+    columns: &[
+        column("display_name", "display_name", Kind::Text),
+        column("floor", "floor", Kind::Integer),
+        column("area_sqm", "area_sqm", Kind::Number),
+        column("create_time", "create_time", Kind::Time),
+        column("update_time", "update_time", Kind::Time),
+    ],
+    id: "id",
+    order: "create_time",
+};
 
 pub(super) async fn insert(tx: &TenantTx, new: &NewUnit) -> Result<Unit, Error> {
     let NewUnit { id, fields } = new;
@@ -62,18 +72,15 @@ pub(super) async fn lock(tx: &TenantTx, id: UnitId) -> Result<Unit, Error> {
     )
 }
 
-/// Reads a page of a property's units in order of creation, and one row more.
+/// Reads a page of a property's units, and the token of the next one.
 pub(super) async fn list(
     tx: &TenantTx,
     property: PropertyId,
-    page: &PageRequest,
-) -> Result<Vec<Unit>, Error> {
-    let created = page.after.map(|cursor| cursor.created());
-    let id = page.after.map(|cursor| cursor.id);
-    let rows = tx
-        .query(LIST, params![property.0, created, id, page.limit()])
-        .await?;
-    rows.iter().map(read).collect()
+    asked: &ListRequest,
+) -> Result<(Vec<Unit>, String), Error> {
+    let page = tx.list(&LISTING, params![property.0], asked).await?;
+    let units = page.rows.iter().map(read).collect::<Result<_, _>>()?;
+    Ok((units, page.next_page_token))
 }
 
 pub(super) async fn update(tx: &TenantTx, id: UnitId, fields: &Fields) -> Result<Unit, Error> {
@@ -93,7 +100,8 @@ pub(super) async fn update(tx: &TenantTx, id: UnitId, fields: &Fields) -> Result
 }
 
 pub(super) async fn delete(tx: &TenantTx, id: UnitId) -> Result<(), Error> {
-    tx.execute(DELETE, params![id.property.0, id.id]).await?;
+    let params = params![id.property.0, id.id];
+    tx.execute(DELETE, params).await.map_err(in_use)?;
     Ok(())
 }
 
@@ -117,6 +125,18 @@ fn read(row: &Row) -> Result<Unit, Error> {
         updated: row.try_get("update_time").map_err(db::Error::from)?,
         revision: row.try_get("revision").map_err(db::Error::from)?,
     })
+}
+
+fn in_use(error: db::Error) -> Error {
+    let users = match error.constraint() {
+        Some("leases_unit_fk") => "leases",
+        Some("work_orders_unit_fk") => "work orders",
+        _ => return error.into(),
+    };
+    Error::InUse {
+        resource: "the unit",
+        users,
+    }
 }
 
 fn violated(error: db::Error) -> Error {

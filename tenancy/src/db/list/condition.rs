@@ -35,12 +35,12 @@ fn comparison(column: &Column, op: Op, value: &Value, binds: &mut Binds) -> Stri
     let sql = column.sql;
     let (bind, pattern) = match value {
         Value::Present => {
-            let present = if matches!(column.kind, Kind::Text) {
-                "<> ''"
-            } else {
-                "is not null"
+            return match column.kind {
+                Kind::Text => format!("(({sql}) <> '')"),
+                // Where a list is ordered by it, infinity stands for none.
+                Kind::Time | Kind::Date => format!("isfinite({sql})"),
+                _ => format!("(({sql}) is not null)"),
             };
-            return format!("(({sql}) {present})");
         }
         Value::Text(text) if op == Op::Has => (like("%", text, "%"), Some("ilike")),
         Value::Begins(text) => (like("", text, "%"), Some("like")),

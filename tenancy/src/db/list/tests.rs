@@ -177,6 +177,8 @@ fn every_value_of_a_filter_is_bound_and_cast() {
     assert_eq!(condition("note:*"), ("((note) <> '')".to_owned(), vec![]));
     let present = "((floor) is not null)".to_owned();
     assert_eq!(condition("floor:*"), (present, vec![]));
+    let present = "isfinite(coalesce(end_date, 'infinity'))".to_owned();
+    assert_eq!(condition("end_date:*"), (present, vec![]));
 }
 
 #[test]
