@@ -2,10 +2,15 @@
 //! whoever asks one for what is the other's sees that it is not there.
 
 use resido_proto::{
-    housing::v1::{Address, CreatePropertyRequest, CreateUnitRequest, Property, Unit},
+    housing::v1::{
+        Address, CreateLeaseRequest, CreatePropertyRequest, CreateResidentRequest,
+        CreateUnitRequest, CreateWorkOrderRequest, Property, Unit, work_order::Priority,
+    },
     identity::Role,
 };
 use uuid::Uuid;
+
+use super::living::Living;
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "demo-password";
@@ -27,6 +32,7 @@ pub(crate) struct DemoTenant {
     /// there.
     first_id: u128,
     properties: [DemoProperty; 3],
+    living: Living,
 }
 
 #[derive(Debug)]
@@ -73,6 +79,19 @@ pub(crate) const TENANTS: [DemoTenant; 2] = [
                 units: &[("A", 0, 40.0), ("B", 0, 42.0), ("C", 1, 81.5)],
             },
         ],
+        living: Living {
+            residents: [
+                ("Astrid", "Berg", 1450),
+                ("Marek", "Novak", 1600),
+                ("Ines", "Duarte", 1390),
+            ],
+            currency: "EUR",
+            work: [
+                ("The kitchen tap drips", Priority::Normal),
+                ("No hot water", Priority::Urgent),
+                ("Paint the stairs", Priority::Low),
+            ],
+        },
     },
     DemoTenant {
         slug: "globex",
@@ -107,6 +126,19 @@ pub(crate) const TENANTS: [DemoTenant; 2] = [
                 units: &[("East", 0, 37.5), ("Middle", 0, 35.0), ("West", 0, 37.5)],
             },
         ],
+        living: Living {
+            residents: [
+                ("Lotte", "Peeters", 1250),
+                ("Bruno", "Keller", 2100),
+                ("Chiara", "Conti", 980),
+            ],
+            currency: "CHF",
+            work: [
+                ("A window does not close", Priority::High),
+                ("The lift is loud", Priority::Normal),
+                ("New letter boxes", Priority::Low),
+            ],
+        },
     },
 ];
 
@@ -136,6 +168,30 @@ impl DemoTenant {
             (property, units)
         });
         requests.collect()
+    }
+
+    /// Returns the requests that make the residents.
+    pub(super) fn residents(&self) -> Vec<CreateResidentRequest> {
+        self.living.residents(self.slug, |number| self.id(number))
+    }
+
+    /// Returns the requests that let some of the units.
+    pub(super) fn leases(&self) -> Vec<CreateLeaseRequest> {
+        self.living.leases(&self.units(), |number| self.id(number))
+    }
+
+    /// Returns the requests that make the work orders.
+    pub(super) fn work_orders(&self) -> Vec<CreateWorkOrderRequest> {
+        self.living
+            .work_orders(&self.units(), |number| self.id(number))
+    }
+
+    /// Returns the resource names of the units.
+    fn units(&self) -> Vec<String> {
+        let units = self.requests().into_iter().flat_map(|(_, units)| units);
+        units
+            .map(|unit| format!("{}/units/{}", unit.parent, unit.unit_id))
+            .collect()
     }
 
     /// Returns the resource name of the tenant's first property.
@@ -201,6 +257,16 @@ mod tests {
                 found.extend([unit.unit_id, unit.unit.unwrap().display_name]);
             }
         }
+        for resident in tenant.residents() {
+            found.extend([resident.resident_id, resident.resident.unwrap().email]);
+        }
+        for lease in tenant.leases() {
+            found.extend([lease.lease_id, lease.lease.unwrap().unit]);
+        }
+        for work_order in tenant.work_orders() {
+            let title = work_order.work_order.unwrap().title;
+            found.extend([work_order.work_order_id, title]);
+        }
         found
     }
 
@@ -220,6 +286,21 @@ mod tests {
             assert_eq!((requests.len(), units.sum()), (3, 10));
             for (property, _) in requests {
                 Uuid::parse_str(&property.property_id).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn residents_live_in_units_that_are_there() {
+        for tenant in &TENANTS {
+            let (units, leases) = (tenant.units(), tenant.leases());
+            let residents: Vec<_> = tenant.residents();
+            assert_eq!((leases.len(), tenant.work_orders().len()), (3, 3));
+            for (lease, resident) in leases.into_iter().zip(residents) {
+                let lease = lease.lease.unwrap();
+                assert!(units.contains(&lease.unit));
+                let name = format!("residents/{}", resident.resident_id);
+                assert_eq!(lease.resident, name);
             }
         }
     }

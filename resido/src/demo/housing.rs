@@ -1,4 +1,4 @@
-//! The demo's properties and units.
+//! The demo's properties and units, and who lives there.
 //!
 //! The service is called within this process, with a context that is signed as the
 //! gateway signs one: the gateway's port and its access log are for callers.
@@ -10,7 +10,8 @@ use resido_observability::Metrics;
 use resido_proto::{
     headers,
     housing::v1::{
-        ListPropertiesRequest, ListUnitsRequest, housing_service_client::HousingServiceClient,
+        CreateWorkOrderRequest, ListPropertiesRequest, ListUnitsRequest, ScheduleWorkOrderRequest,
+        housing_service_client::HousingServiceClient, work_order::Priority,
     },
     identity::{CONTEXT_ISSUER, ContextClaims, Role},
 };
@@ -36,7 +37,10 @@ const PAGE: i32 = 1000;
 
 type Client = HousingServiceClient<ContextService<Routes>>;
 
-/// Makes the properties and units that are missing, as each tenant's owner.
+/// Time until the urgent work is done.
+const SOON: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
+/// Makes what is missing, as each tenant's owner.
 ///
 /// # Errors
 /// If a call fails.
@@ -57,6 +61,7 @@ pub(crate) async fn seed_housing(
             housing: housing.clone(),
         };
         owner.seed(tenant).await?;
+        owner.move_in(tenant).await?;
     }
     Ok(())
 }
@@ -125,6 +130,58 @@ impl Owner {
             }
         }
         Ok(())
+    }
+
+    /// Makes residents, their leases and the work. Where people have done otherwise
+    /// since, theirs stands.
+    async fn move_in(&mut self, tenant: &Tenant) -> Result<()> {
+        for resident in tenant.of.residents() {
+            let request = self.asks(resident);
+            let made = self.housing.create_resident(request).await;
+            self.made(made.map(drop))?;
+        }
+        for lease in tenant.of.leases() {
+            let request = self.asks(lease);
+            let made = self.housing.create_lease(request).await;
+            self.fits(made.map(drop))?;
+        }
+        for work_order in tenant.of.work_orders() {
+            self.order(work_order).await?;
+        }
+        Ok(())
+    }
+
+    async fn order(&mut self, request: CreateWorkOrderRequest) -> Result<()> {
+        let request = self.asks(request);
+        let made = match self.housing.create_work_order(request).await {
+            Ok(made) => made.into_inner(),
+            Err(status) => return self.fits(Err(status)),
+        };
+        if made.priority() != Priority::Urgent {
+            return Ok(());
+        }
+        let request = self.asks(ScheduleWorkOrderRequest {
+            name: made.name,
+            scheduled_time: Some((SystemTime::now() + SOON).into()),
+            etag: made.etag,
+        });
+        let scheduled = self.housing.schedule_work_order(request).await;
+        self.fits(scheduled.map(drop))
+    }
+
+    /// What is in the way, or gone, is left as it is.
+    fn fits(&self, result: Result<(), Status>) -> Result<()> {
+        match result {
+            Err(status)
+                if matches!(
+                    status.code(),
+                    Code::FailedPrecondition | Code::NotFound | Code::Aborted
+                ) =>
+            {
+                Ok(())
+            }
+            other => self.made(other),
+        }
     }
 
     /// What is there already is left as it is.

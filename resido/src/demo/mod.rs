@@ -1,4 +1,5 @@
-//! The demo: two tenants with people, properties and units.
+//! The demo: two tenants with people, properties and units, residents, leases and
+//! work orders.
 //!
 //! Made anew where something is missing, and left alone where it is there. A
 //! tenant that the demo did not make is never written to: its data are somebody's,
@@ -6,6 +7,7 @@
 
 mod data;
 mod housing;
+mod living;
 mod people;
 mod tries;
 

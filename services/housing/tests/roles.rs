@@ -43,7 +43,8 @@ fn housing() -> Housing {
 }
 
 impl Housing {
-    /// Calls a method with an empty message and returns the reason of the answer.
+    /// Calls a method with an empty message and returns the reason of the answer,
+    /// or `OK`.
     async fn call(&self, method: &Policy, role: &Role, permissions: Option<&str>) -> String {
         let now = jsonwebtoken::get_current_timestamp();
         let claims = ContextClaims {
@@ -71,7 +72,10 @@ impl Housing {
             .body(Body::new(http_body_util::Full::from(vec![0; 5])))
             .unwrap();
         let answer = self.service.clone().oneshot(request).await.unwrap();
-        let status = Status::from_header_map(answer.headers()).unwrap();
+        // An import of nothing good comes to its end without a database.
+        let Some(status) = Status::from_header_map(answer.headers()) else {
+            return "OK".to_owned();
+        };
         status.get_details_error_info().unwrap().reason
     }
 }
@@ -141,7 +145,7 @@ async fn each_method_asks_for_the_permission_of_its_options() {
             housing.call(&method, &Role::OWNER, permissions).await
         };
         assert_ne!(call(&method.permission).await, "ROLE_REQUIRED");
-        for other in ["", "properties", "residents.write"] {
+        for other in ["", "properties", "users.write"] {
             assert_eq!(call(other).await, "ROLE_REQUIRED", "{}", method.path);
         }
     }

@@ -15,6 +15,7 @@ mod decisions;
 mod errors;
 mod foreign;
 mod headers;
+mod housing;
 mod interrupted;
 mod lifecycle;
 mod lists;
