@@ -81,16 +81,18 @@ impl Living {
         id: impl Fn(u128) -> String,
     ) -> Vec<CreateWorkOrderRequest> {
         let work = (WORK_ORDERS..).zip(&self.work).zip(units);
-        let requests = work.map(|((number, (title, priority)), unit)| CreateWorkOrderRequest {
-            work_order_id: id(number),
-            work_order: Some(WorkOrder {
-                unit: unit.clone(),
-                title: (*title).to_owned(),
-                priority: (*priority).into(),
-                ..WorkOrder::default()
-            }),
-            ..Default::default()
-        });
+        let requests = work.map(
+            |((number, (title, priority)), unit)| CreateWorkOrderRequest {
+                work_order_id: id(number),
+                work_order: Some(WorkOrder {
+                    unit: unit.clone(),
+                    title: (*title).to_owned(),
+                    priority: (*priority).into(),
+                    ..WorkOrder::default()
+                }),
+                ..Default::default()
+            },
+        );
         requests.collect()
     }
 }

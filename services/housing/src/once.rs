@@ -18,14 +18,15 @@ use uuid::Uuid;
 use crate::Error;
 
 /// A key of a day ago counts as new.
+const EXPIRE: &str = "
+    delete from idempotency_keys
+     where actor = $1 and key = $2 and create_time < now() - interval '1 day'";
+/// Waits for another call that has written the key and not ended, and takes no
+/// lock on what it finds: those who come late do not queue up.
 const CLAIM: &str = "
     insert into idempotency_keys (actor, key, method, request_hash, resource_id)
     values ($1, $2, $3, $4, $5)
-        on conflict (actor, key) do update
-       set method = excluded.method, request_hash = excluded.request_hash,
-           resource_id = excluded.resource_id, create_time = now()
-     where idempotency_keys.create_time < now() - interval '1 day'
-    returning resource_id";
+        on conflict (actor, key) do nothing";
 const FIND: &str = "
     select method, request_hash, resource_id
       from idempotency_keys
@@ -133,8 +134,9 @@ impl Once {
         let Some(mark) = &self.0 else {
             return Ok(None);
         };
+        tx.execute(EXPIRE, params![mark.actor, mark.key]).await?;
         let values = params![mark.actor, mark.key, mark.method, mark.hash, id];
-        if tx.query_opt(CLAIM, values).await?.is_some() {
+        if tx.execute(CLAIM, values).await? == 1 {
             tx.execute(PRUNE, params![]).await?;
             return Ok(None);
         }

@@ -50,9 +50,9 @@ impl Desk {
 
     pub(super) async fn housing(&self) -> Housing {
         let gateway = format!("http://{}", self.product.gateway);
-        let channel = Endpoint::from_shared(gateway).unwrap().connect();
+        let endpoint = Endpoint::from_shared(gateway).unwrap();
         let bearer = format!("Bearer {}", self.owner.token).parse().unwrap();
-        let channel = channel.await.unwrap();
+        let channel = endpoint.connect().await.unwrap();
         HousingServiceClient::with_interceptor(channel, Bearer(bearer))
     }
 
@@ -163,11 +163,12 @@ pub(super) fn named(path: &'static str, verb: Method, name: &str) -> Call {
 /// Updates a resource; over REST the mask comes from the body.
 pub(super) fn update(path: &'static str, field: &str, resource: Value, mask: &str) -> Call {
     let name = resource["name"].as_str().unwrap().to_owned();
-    let mut body = resource.clone();
+    let message = json!({ field: &resource, "updateMask": mask });
+    let mut body = resource;
     body.as_object_mut().unwrap().remove("name");
     Call {
         path,
-        message: json!({ field: resource, "updateMask": mask }),
+        message,
         verb: Method::PATCH,
         uri: format!("/v1/{name}?updateMask={mask}"),
         body: Some(body),

@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use resido_e2e::{client::calls, dice::Dice};
+use resido_e2e::{
+    client::{Call, Wire, calls},
+    dice::Dice,
+};
 use resido_proto::{
     google::r#type::{Date, Money},
     housing::v1::{
@@ -175,11 +178,8 @@ async fn filters_and_orders_of_units_hold() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn filters_and_orders_of_work_orders_hold() {
-    let (desk, dice) = (Desk::new().await, Dice::new());
-    let mut housing = desk.housing().await;
-    let places = [desk.unit().await, desk.unit().await];
+async fn work_orders(housing: &Housing, places: &[String; 2], dice: &Dice) -> Vec<WorkOrder> {
+    let mut housing = housing.clone();
     let mut rows = Vec::new();
     for number in 0..30_i64 {
         let work_order = WorkOrder {
@@ -212,6 +212,15 @@ async fn filters_and_orders_of_work_orders_hold() {
         }
         rows.push(made);
     }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_and_orders_of_work_orders_hold() {
+    let (desk, dice) = (Desk::new().await, Dice::new());
+    let housing = desk.housing().await;
+    let places = [desk.unit().await, desk.unit().await];
+    let rows = work_orders(&housing, &places, &dice).await;
     let place = places[1].clone();
     let moment = prost_types::Timestamp {
         seconds: 7_000_000_002,
@@ -412,16 +421,29 @@ async fn pages_lose_and_repeat_nothing_while_rows_come_and_go() {
     }
     over.store(true, Atomic::Relaxed);
     assert!(writer.await.unwrap() > 10, "nothing came and went");
-    // As JSON spells it, over REST.
-    let call = resido_e2e::client::Call {
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_asked_for_alike_over_every_wire() {
+    let desk = Desk::new().await;
+    for number in 0..6 {
+        let property = json!({"displayName": format!("k{}", number % 2)});
+        desk.made(&calls::create_property(property)).await;
+    }
+    let call = Call {
         uri: "/v1/properties?filter=displayName%3Dk1&orderBy=createTime%20desc".to_owned(),
         message: json!({"filter": "displayName=k1", "orderBy": "createTime desc"}),
         ..calls::list_properties(5, "")
     };
-    for wire in resido_e2e::client::Wire::ALL {
+    for wire in Wire::ALL {
         let listed = desk.done(wire, &call).await;
-        for property in listed["properties"].as_array().into_iter().flatten() {
-            assert_eq!(property["displayName"], "k1");
-        }
+        let properties = listed["properties"].as_array().unwrap();
+        let times: Vec<_> = properties
+            .iter()
+            .map(|row| row["createTime"].as_str())
+            .collect();
+        assert_eq!(times.len(), 3, "{wire:?}");
+        assert!(times.is_sorted_by(|one, two| one > two), "{times:?}");
+        assert!(properties.iter().all(|row| row["displayName"] == "k1"));
     }
 }
