@@ -75,6 +75,21 @@ pub enum Error {
     /// The API key does not work any more.
     #[error("the API key is {0}, which does not allow this")]
     ApiKeyState(&'static str),
+    /// The person is a member already.
+    #[error("the person is a member of the tenant already")]
+    MemberExists,
+    /// The invitation was accepted or withdrawn.
+    #[error("the invitation was accepted or withdrawn")]
+    InvitationOver,
+    /// The tenant would be without an owner.
+    #[error("the tenant has no other owner who may log in")]
+    LastOwner,
+    /// The tenant has a role of this id.
+    #[error("a role with this id exists already")]
+    RoleExists,
+    /// Somebody has the role, or is to have it.
+    #[error("somebody has the role")]
+    RoleInUse,
     /// Two calls did the same at once.
     #[error("another call was in the way; try again")]
     Raced,
@@ -138,6 +153,8 @@ impl Failure for Error {
                 Kind::FailedPrecondition
             }
             Self::TenantChanged | Self::EtagMismatch | Self::Raced => Kind::Aborted,
+            Self::MemberExists | Self::RoleExists => Kind::AlreadyExists,
+            Self::InvitationOver | Self::LastOwner | Self::RoleInUse => Kind::FailedPrecondition,
             Self::TenantDenied | Self::TenantSuspended => Kind::PermissionDenied,
             Self::SelfOnly | Self::Impersonated => Kind::PermissionDenied,
             Self::Credentials | Self::RefreshToken => Kind::Unauthenticated,
@@ -158,12 +175,17 @@ impl Failure for Error {
             Self::NotFound(_) => "RESOURCE_NOT_FOUND",
             Self::TenantExists => "TENANT_EXISTS",
             Self::DomainExists => "DOMAIN_EXISTS",
-            Self::EtagMismatch => "ETAG_MISMATCH",
             Self::TenantEntered => "TENANT_ENTERED",
-            Self::Limit(_) => "LIMIT_REACHED",
             Self::KeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::TenantState(_) => "TENANT_STATE",
             Self::TenantChanged => "TENANT_CHANGED",
+            Self::EtagMismatch => "ETAG_MISMATCH",
+            Self::MemberExists => "MEMBER_EXISTS",
+            Self::InvitationOver => "INVITATION_OVER",
+            Self::LastOwner => "LAST_OWNER",
+            Self::RoleExists => "RESOURCE_EXISTS",
+            Self::RoleInUse => "ROLE_IN_USE",
+            Self::Limit(_) => "LIMIT_REACHED",
             Self::Raced => "CONFLICT",
             Self::TenantDenied => "TENANT_DENIED",
             Self::TenantSuspended => "TENANT_SUSPENDED",

@@ -1,6 +1,7 @@
 //! Refuses calls that were let in before their tenant last changed, as the fence
 //! of the tenant's schema does.
 
+use resido_proto::identity::Mode;
 use resido_tenancy::{
     context::TenantContext,
     db::{self, PublicTx, params},
@@ -23,8 +24,11 @@ pub(crate) async fn check(tx: &PublicTx, tenant: &TenantContext) -> Result<(), E
 /// until the transaction ends.
 ///
 /// # Errors
-/// As [`check`].
+/// As [`check`], and [`db::Error::ReadOnly`] if the tenant takes no changes.
 pub(crate) async fn lock(tx: &PublicTx, tenant: &TenantContext) -> Result<(), Error> {
+    if tenant.mode() == Mode::ReadOnly {
+        return Err(db::Error::ReadOnly.into());
+    }
     compare(tx, LOCK, tenant).await
 }
 

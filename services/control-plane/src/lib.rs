@@ -16,6 +16,7 @@ mod email;
 mod error;
 mod fence;
 mod grpc;
+mod impersonation;
 mod mail;
 mod origin;
 mod outbox;

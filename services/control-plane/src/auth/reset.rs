@@ -92,7 +92,7 @@ impl Auth {
         let change = Change::parse(request)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
-            users::fence(&tx, tenant.id(), tenant.epoch()).await?;
+            crate::fence::check(&tx, &tenant).await?;
             users::person_by_id(&tx, user).await
         };
         let known = work.await;

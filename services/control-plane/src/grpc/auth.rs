@@ -7,16 +7,18 @@ use resido_proto::{
 use resido_tenancy::server::call_context;
 use tonic::{Request, Response, Status, metadata::MetadataValue};
 
-use super::{answer, pending};
+use super::answer;
 use crate::{
     Error,
     auth::Auth,
+    impersonation::Impersonations,
     tokens::{CACHE_CONTROL, Issuer},
 };
 
 pub(super) struct AuthApi {
     pub(super) auth: Auth,
     pub(super) issuer: Issuer,
+    pub(super) impersonations: Impersonations,
 }
 
 #[tonic::async_trait]
@@ -69,9 +71,9 @@ impl AuthService for AuthApi {
 
     async fn impersonate_user(
         &self,
-        _request: Request<proto::ImpersonateUserRequest>,
+        request: Request<proto::ImpersonateUserRequest>,
     ) -> Result<Response<proto::ImpersonateUserResponse>, Status> {
-        Err(pending())
+        call!(self.impersonations.impersonate, request)
     }
 
     async fn get_open_id_configuration(

@@ -3,44 +3,46 @@
 use resido_proto::identity_api::v1::{self as proto, role_service_server::RoleService};
 use tonic::{Request, Response, Status};
 
-use super::pending;
+use crate::roles::Roles;
 
-pub(super) struct RoleApi;
+pub(super) struct RoleApi {
+    pub(super) roles: Roles,
+}
 
 #[tonic::async_trait]
 impl RoleService for RoleApi {
     async fn create_role(
         &self,
-        _request: Request<proto::CreateRoleRequest>,
+        request: Request<proto::CreateRoleRequest>,
     ) -> Result<Response<proto::Role>, Status> {
-        Err(pending())
+        call!(self.roles.create, request)
     }
 
     async fn get_role(
         &self,
-        _request: Request<proto::GetRoleRequest>,
+        request: Request<proto::GetRoleRequest>,
     ) -> Result<Response<proto::Role>, Status> {
-        Err(pending())
+        call!(self.roles.get, request)
     }
 
     async fn list_roles(
         &self,
-        _request: Request<proto::ListRolesRequest>,
+        request: Request<proto::ListRolesRequest>,
     ) -> Result<Response<proto::ListRolesResponse>, Status> {
-        Err(pending())
+        call!(self.roles.list, request)
     }
 
     async fn update_role(
         &self,
-        _request: Request<proto::UpdateRoleRequest>,
+        request: Request<proto::UpdateRoleRequest>,
     ) -> Result<Response<proto::Role>, Status> {
-        Err(pending())
+        call!(self.roles.update, request)
     }
 
     async fn delete_role(
         &self,
-        _request: Request<proto::DeleteRoleRequest>,
+        request: Request<proto::DeleteRoleRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.roles.delete, request)
     }
 }

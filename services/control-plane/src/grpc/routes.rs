@@ -18,8 +18,8 @@ use super::{
     tenants::TenantApi, usage::UsageApi, users::UserApi,
 };
 use crate::{
-    api_keys::ApiKeys, audit::AuditLog, auth::Auth, tenants::Tenants, tokens::Issuer, users::Users,
-    watch::Watches,
+    api_keys::ApiKeys, audit::AuditLog, auth::Auth, impersonation::Impersonations, roles::Roles,
+    tenants::Tenants, tokens::Issuer, users::Users, watch::Watches,
 };
 
 /// What the services call.
@@ -31,6 +31,8 @@ pub(crate) struct Rooms {
     pub(crate) users: Users,
     pub(crate) api_keys: ApiKeys,
     pub(crate) audit: AuditLog,
+    pub(crate) impersonations: Impersonations,
+    pub(crate) roles: Roles,
 }
 
 /// Returns all services, to be served behind a context layer.
@@ -45,12 +47,13 @@ pub(crate) fn routes(rooms: Rooms) -> Routes {
         .add_service(AuthServiceServer::new(AuthApi {
             auth: rooms.auth.clone(),
             issuer: rooms.issuer,
+            impersonations: rooms.impersonations,
         }))
         .add_service(UserServiceServer::new(UserApi {
             users: rooms.users,
             auth: rooms.auth,
         }))
-        .add_service(RoleServiceServer::new(RoleApi))
+        .add_service(RoleServiceServer::new(RoleApi { roles: rooms.roles }))
         .add_service(ApiKeyServiceServer::new(ApiKeyApi {
             keys: rooms.api_keys,
         }))

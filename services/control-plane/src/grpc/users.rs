@@ -3,7 +3,6 @@
 use resido_proto::identity_api::v1::{self as proto, user_service_server::UserService};
 use tonic::{Request, Response, Status};
 
-use super::pending;
 use crate::{auth::Auth, users::Users};
 
 pub(super) struct UserApi {
@@ -36,37 +35,37 @@ impl UserService for UserApi {
 
     async fn invite_user(
         &self,
-        _request: Request<proto::InviteUserRequest>,
+        request: Request<proto::InviteUserRequest>,
     ) -> Result<Response<proto::Invitation>, Status> {
-        Err(pending())
+        call!(self.users.invite, request)
     }
 
     async fn list_invitations(
         &self,
-        _request: Request<proto::ListInvitationsRequest>,
+        request: Request<proto::ListInvitationsRequest>,
     ) -> Result<Response<proto::ListInvitationsResponse>, Status> {
-        Err(pending())
+        call!(self.users.list_invitations, request)
     }
 
     async fn resend_invitation(
         &self,
-        _request: Request<proto::ResendInvitationRequest>,
+        request: Request<proto::ResendInvitationRequest>,
     ) -> Result<Response<proto::Invitation>, Status> {
-        Err(pending())
+        call!(self.users.resend_invitation, request)
     }
 
     async fn revoke_invitation(
         &self,
-        _request: Request<proto::RevokeInvitationRequest>,
+        request: Request<proto::RevokeInvitationRequest>,
     ) -> Result<Response<proto::Invitation>, Status> {
-        Err(pending())
+        call!(self.users.revoke_invitation, request)
     }
 
     async fn update_user(
         &self,
-        _request: Request<proto::UpdateUserRequest>,
+        request: Request<proto::UpdateUserRequest>,
     ) -> Result<Response<proto::User>, Status> {
-        Err(pending())
+        call!(self.users.update, request)
     }
 
     async fn change_password(
@@ -78,29 +77,29 @@ impl UserService for UserApi {
 
     async fn activate_user(
         &self,
-        _request: Request<proto::ActivateUserRequest>,
+        request: Request<proto::ActivateUserRequest>,
     ) -> Result<Response<proto::User>, Status> {
-        Err(pending())
+        call!(self.users.activate, request)
     }
 
     async fn deactivate_user(
         &self,
-        _request: Request<proto::DeactivateUserRequest>,
+        request: Request<proto::DeactivateUserRequest>,
     ) -> Result<Response<proto::User>, Status> {
-        Err(pending())
+        call!(self.users.deactivate, request)
     }
 
     async fn set_roles(
         &self,
-        _request: Request<proto::SetRolesRequest>,
+        request: Request<proto::SetRolesRequest>,
     ) -> Result<Response<proto::User>, Status> {
-        Err(pending())
+        call!(self.users.set_roles, request)
     }
 
     async fn delete_user(
         &self,
-        _request: Request<proto::DeleteUserRequest>,
+        request: Request<proto::DeleteUserRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.users.delete, request)
     }
 }

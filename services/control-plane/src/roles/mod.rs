@@ -1,5 +1,12 @@
 //! Roles that tenants make for themselves: kept, given, and what they come to.
 
+mod authority;
+mod given;
 mod grants;
+mod model;
+mod service;
+mod store;
 
+pub(crate) use given::{may_give, may_touch, names};
 pub(crate) use grants::{Grants, granted};
+pub(crate) use service::Roles;

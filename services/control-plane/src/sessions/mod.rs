@@ -11,7 +11,6 @@ mod model;
 mod store;
 
 pub(crate) use model::{Lives, Session};
-#[expect(unused_imports, reason = "members cannot be removed yet")]
 pub(crate) use store::revoke_member;
 pub(crate) use store::{
     Renewed, begin, find, hold, prune, renew, revoke_family, revoke_tenant, revoke_user,

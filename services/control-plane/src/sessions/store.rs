@@ -152,7 +152,6 @@ pub(crate) async fn revoke_user(tx: &PublicTx, user: UserId) -> Result<(), Error
 ///
 /// # Errors
 /// If the database fails.
-#[expect(dead_code, reason = "members cannot be removed yet")]
 pub(crate) async fn revoke_member(
     tx: &PublicTx,
     tenant: TenantId,

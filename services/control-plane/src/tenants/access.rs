@@ -8,6 +8,9 @@ use crate::{Error, sessions};
 /// Tokens that were used stay: they tell that somebody has entered.
 const VOID_ACTIVATIONS: &str = "
     delete from activation_tokens where tenant_id = $1 and use_time is null";
+const REVOKE_INVITATIONS: &str = "
+    update invitations set state = 'revoked', end_time = now()
+     where tenant_id = $1 and state = 'open'";
 
 /// Voids everything by which people get into a tenant, or stay in it. What is
 /// restored later is the tenant, not these. The caller has changed its row.
@@ -16,6 +19,8 @@ const VOID_ACTIVATIONS: &str = "
 /// If the database fails.
 pub(super) async fn revoke_all(tx: &PublicTx, tenant: TenantId) -> Result<(), Error> {
     void_activations(tx, tenant).await?;
+    tx.execute(REVOKE_INVITATIONS, params![tenant.as_uuid()])
+        .await?;
     sessions::revoke_tenant(tx, tenant).await
 }
 

@@ -3,8 +3,13 @@
 use std::{str::FromStr, time::SystemTime};
 
 use resido_proto::{
-    error::Violation, identity::Role, identity_api::v1 as proto, ids::UserId, validate::Checks,
+    error::Violation,
+    identity::{Role, Subject},
+    identity_api::v1 as proto,
+    ids::UserId,
+    validate::Checks,
 };
+use resido_tenancy::context::CallContext;
 use secrecy::SecretString;
 
 use crate::{Error, email::Email, passwords, tokens};
@@ -73,6 +78,14 @@ impl Who {
     /// # Errors
     /// One violation of `name`.
     pub(crate) fn parse(name: &str) -> Result<Self, Vec<Violation>> {
+        Self::parse_in("name", name)
+    }
+
+    /// As [`parse`](Self::parse), out of another field.
+    ///
+    /// # Errors
+    /// One violation of the field.
+    pub(crate) fn parse_in(field: &'static str, name: &str) -> Result<Self, Vec<Violation>> {
         if name == "users/me" {
             return Ok(Self::Me);
         }
@@ -80,8 +93,20 @@ impl Who {
             .map(Self::User)
             .map_err(|_| {
                 let fault = "must be `users/<uuid>` or `users/me`";
-                vec![Violation::new("name", fault)]
+                vec![Violation::new(field, fault)]
             })
+    }
+
+    /// Returns the person who is meant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if that is a caller who is no person.
+    pub(crate) fn of(self, ctx: &CallContext) -> Result<UserId, Error> {
+        match (self, &ctx.principal().subject) {
+            (Self::User(user), _) => Ok(user),
+            (Self::Me, Subject::User(user)) => Ok(*user),
+            (Self::Me, _) => Err(Error::NotFound("user")),
+        }
     }
 }
 
@@ -94,6 +119,17 @@ pub(crate) enum MembershipState {
     Active,
     /// May not log in.
     Suspended,
+}
+
+impl MembershipState {
+    /// Returns the name that is stored.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
 }
 
 impl FromStr for MembershipState {
@@ -147,8 +183,29 @@ pub(crate) struct Member {
     pub(crate) membership: Membership,
 }
 
+impl Member {
+    /// Returns what changes with the person and with the membership: either may
+    /// change by itself, and both only grow.
+    fn etag(&self) -> String {
+        format!("r{}-{}", self.person.revision, self.membership.epoch)
+    }
+
+    /// Refuses an etag that is not the member's; an empty one is none.
+    ///
+    /// # Errors
+    /// [`Error::EtagMismatch`].
+    pub(super) fn check(&self, etag: &str) -> Result<(), Error> {
+        if etag.is_empty() || etag == self.etag() {
+            Ok(())
+        } else {
+            Err(Error::EtagMismatch)
+        }
+    }
+}
+
 impl From<Member> for proto::User {
     fn from(member: Member) -> Self {
+        let etag = member.etag();
         let Member { person, membership } = member;
         let roles = membership.roles.iter().map(ToString::to_string);
         Self {
@@ -161,8 +218,7 @@ impl From<Member> for proto::User {
             state: proto::user::State::from(membership.state).into(),
             create_time: Some(membership.created.into()),
             last_login_time: person.last_login.map(Into::into),
-            // Either may change by itself; both only grow.
-            etag: format!("r{}-{}", person.revision, membership.epoch),
+            etag,
             email_verified: person.email_verified,
         }
     }
@@ -269,6 +325,7 @@ mod tests {
             ("suspended", MembershipState::Suspended),
         ] {
             assert_eq!(text.parse::<MembershipState>().unwrap(), state);
+            assert_eq!(state.name(), text);
         }
         assert!("Active".parse::<MembershipState>().is_err());
     }

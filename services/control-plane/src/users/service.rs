@@ -1,18 +1,18 @@
 //! The calls about people.
 
 use resido_proto::{
-    identity::{Role, Subject},
+    identity::Role,
     identity_api::v1 as proto,
     ids::{TenantId, UserId},
-    page::{Cursor, PageRequest},
 };
 use resido_tenancy::{
     context::CallContext,
-    db::{PublicDatabase, PublicTx},
+    db::{Ask, PublicDatabase, PublicTx},
 };
 use serde_json::json;
 
 use super::{
+    listing::LISTING,
     model::{Member, Registration, Who},
     store,
 };
@@ -21,6 +21,8 @@ use crate::{
     attempts::Guard,
     audit::{self, Actor, Event},
     email::Email,
+    fence,
+    mail::Post,
     outbox,
     passwords::Hasher,
 };
@@ -30,9 +32,10 @@ const READ: &str = "users.read";
 /// Serves the calls about people.
 #[derive(Clone)]
 pub(crate) struct Users {
-    db: PublicDatabase,
+    pub(super) db: PublicDatabase,
     hasher: Hasher,
     guard: Guard,
+    pub(super) post: Post,
 }
 
 /// A password that was checked or hashed before the transaction.
@@ -46,9 +49,15 @@ struct Proven {
 }
 
 impl Users {
-    /// Hashes passwords with `hasher`, and checks them with `guard`.
-    pub(crate) fn new(db: PublicDatabase, hasher: Hasher, guard: Guard) -> Self {
-        Self { db, hasher, guard }
+    /// Hashes passwords with `hasher`, checks them with `guard`, and tells `post` of
+    /// mails.
+    pub(crate) fn new(db: PublicDatabase, hasher: Hasher, guard: Guard, post: Post) -> Self {
+        Self {
+            db,
+            hasher,
+            guard,
+            post,
+        }
     }
 
     /// Makes the holder of an activation token a member. Whatever is wrong with
@@ -73,14 +82,10 @@ impl Users {
     ) -> Result<proto::User, Error> {
         let tenant = ctx.tenant()?;
         ctx.require(&[], READ)?;
-        let user = match (Who::parse(&request.name)?, &ctx.principal().subject) {
-            (Who::User(user), _) => user,
-            (Who::Me, Subject::User(user)) => *user,
-            (Who::Me, _) => return Err(Error::NotFound("user")),
-        };
+        let user = Who::parse(&request.name)?.of(ctx)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
-            store::fence(&tx, tenant.id(), tenant.epoch()).await?;
+            fence::check(&tx, &tenant).await?;
             store::get(&tx, tenant.id(), user).await
         };
         let found = work.await;
@@ -94,17 +99,19 @@ impl Users {
     ) -> Result<proto::ListUsersResponse, Error> {
         let tenant = ctx.tenant()?;
         ctx.require(&[Role::OWNER, Role::ADMIN, Role::MEMBER], READ)?;
-        let page = PageRequest::parse(request.page_size, &request.page_token)?;
+        let page = LISTING.request(Ask {
+            page_size: request.page_size,
+            page_token: &request.page_token,
+            filter: &request.filter,
+            order_by: &request.order_by,
+        })?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
-            store::fence(&tx, tenant.id(), tenant.epoch()).await?;
+            fence::check(&tx, &tenant).await?;
             store::list(&tx, tenant.id(), &page).await
         };
         let listed = work.await;
-        let mut rows = tx.finish(listed).await?;
-        let next_page_token = page.finish(&mut rows, |row: &Member| {
-            Cursor::behind(row.membership.created, row.person.id.as_uuid())
-        });
+        let (rows, next_page_token) = tx.finish(listed).await?;
         Ok(proto::ListUsersResponse {
             users: rows.into_iter().map(Into::into).collect(),
             next_page_token,

@@ -2,14 +2,15 @@
 
 use std::time::SystemTime;
 
-use resido_proto::{
-    ids::{TenantId, UserId},
-    page::PageRequest,
-};
-use resido_tenancy::db::{self, PublicTx, Row, params};
+use resido_proto::ids::{TenantId, UserId};
+use resido_tenancy::db::{ListRequest, PublicTx, Row, params};
 use uuid::Uuid;
 
-use super::model::{Member, Membership, Names, Person, roles};
+use super::{
+    invitations,
+    listing::LISTING,
+    model::{Member, Membership, Names, Person, roles},
+};
 use crate::{Error, email::Email, row::column};
 
 /// Puts the columns of a member into a query on `users u` and `memberships m`.
@@ -26,12 +27,6 @@ macro_rules! member {
 }
 
 const GET: &str = member!("where m.tenant_id = $1 and m.user_id = $2");
-const LIST: &str = member!(
-    "where m.tenant_id = $1
-       and ($2::timestamptz is null or (m.create_time, m.user_id) > ($2, $3))
-     order by m.create_time, m.user_id
-     limit $4"
-);
 const BY_EMAIL: &str = "
     select id, email, password_hash, first_name, last_name, phone, last_login_time, create_time,
            revision, email_verify_time
@@ -51,11 +46,13 @@ const JOIN: &str = "
     insert into memberships (user_id, tenant_id, roles, state)
     values ($1, $2, $3, 'active')
     on conflict on constraint memberships_pkey do nothing";
-const EPOCH: &str = "select epoch from tenants where id = $1";
 const TOKEN: &str = "
     select a.tenant_id
-      from activation_tokens a join tenants t on t.id = a.tenant_id
+      from activation_tokens a
+           join tenants t on t.id = a.tenant_id
+           left join invitations i on i.id = a.invitation_id
      where a.token_hash = $1 and a.email = $2 and a.use_time is null and a.expire_time > now()
+       and (a.invitation_id is null or i.state = 'open' and i.expire_time > now())
        and t.state = 'active'";
 const LOCK_TENANT: &str = "
     select 1 as one from tenants where id = $1 and state = 'active' for no key update";
@@ -64,13 +61,16 @@ const USE_TOKEN: &str = "
        set use_time = now()
      where token_hash = $1 and email = $2 and tenant_id = $3
        and use_time is null and expire_time > now()
-    returning roles";
+    returning roles, invitation_id";
 const VOID_OTHERS: &str = "
     update activation_tokens set use_time = now()
      where tenant_id = $1 and email = $2 and use_time is null";
 
 const SET_PASSWORD: &str = "
     update users set password_hash = $2, revision = revision + 1 where id = $1";
+const RENAME: &str = "
+    update users set first_name = $2, last_name = $3, phone = $4, revision = revision + 1
+     where id = $1";
 const MAKE_ADMIN: &str = "
     insert into platform_roles (user_id, roles) values ($1, array['platform_admin'])
     on conflict (user_id) do nothing";
@@ -79,25 +79,24 @@ const MAKE_ADMIN: &str = "
 ///
 /// # Errors
 /// [`Error::NotFound`], also for people of other tenants.
-pub(super) async fn get(tx: &PublicTx, tenant: TenantId, user: UserId) -> Result<Member, Error> {
+pub(crate) async fn get(tx: &PublicTx, tenant: TenantId, user: UserId) -> Result<Member, Error> {
     let row = tx
         .query_opt(GET, params![tenant.as_uuid(), user.as_uuid()])
         .await?;
     member(&row.ok_or(Error::NotFound("user"))?)
 }
 
-/// Reads a page of a tenant's members in order of joining, and one row more.
+/// Reads a page of a tenant's members, and the token of the next.
 pub(super) async fn list(
     tx: &PublicTx,
     tenant: TenantId,
-    page: &PageRequest,
-) -> Result<Vec<Member>, Error> {
-    let created = page.after.map(|cursor| cursor.created());
-    let id = page.after.map(|cursor| cursor.id);
-    let rows = tx
-        .query(LIST, params![tenant.as_uuid(), created, id, page.limit()])
+    request: &ListRequest,
+) -> Result<(Vec<Member>, String), Error> {
+    let page = tx
+        .list(&LISTING, params![tenant.as_uuid()], request)
         .await?;
-    rows.iter().map(member).collect()
+    let members: Result<_, Error> = page.rows.iter().map(member).collect();
+    Ok((members?, page.next_page_token))
 }
 
 /// Finds a person, and the hash of the password.
@@ -184,21 +183,25 @@ pub(super) async fn set_password(tx: &PublicTx, user: UserId, hash: &str) -> Res
     Ok(())
 }
 
+/// Sets what a person is called and reached by.
+pub(super) async fn rename(tx: &PublicTx, user: UserId, names: &Names) -> Result<(), Error> {
+    tx.execute(
+        RENAME,
+        params![
+            user.as_uuid(),
+            names.first_name,
+            names.last_name,
+            names.phone
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Makes a person an administrator of the platform; false if the person has a
 /// role there already.
 pub(super) async fn make_admin(tx: &PublicTx, user: UserId) -> Result<bool, Error> {
     Ok(tx.execute(MAKE_ADMIN, params![user.as_uuid()]).await? == 1)
-}
-
-/// Refuses a call whose context was made before the tenant last changed, as the
-/// fence of the tenant's schema would.
-pub(crate) async fn fence(tx: &PublicTx, tenant: TenantId, epoch: i64) -> Result<(), Error> {
-    let row = tx.query_opt(EPOCH, params![tenant.as_uuid()]).await?;
-    let row = row.ok_or(Error::TenantDenied)?;
-    if column::<i64>(&row, "epoch")? > epoch {
-        return Err(db::Error::TenantChanged.into());
-    }
-    Ok(())
 }
 
 /// Returns the tenant that a token would open at present; it is not used up by
@@ -213,8 +216,9 @@ pub(super) async fn tenant_of_token(
         .transpose()
 }
 
-/// Uses a token up, and with it all others of that tenant and person. Returns
-/// the roles it gives; none if it is not good.
+/// Uses a token up, and with it all others of that tenant and person, and the
+/// invitation that is open for them. Returns the roles it gives; none if it is not
+/// good.
 ///
 /// The tenant's row is locked first: of two registrations, or of one and a
 /// suspension, the second sees what the first did.
@@ -235,7 +239,12 @@ pub(super) async fn use_token(
         return Ok(None);
     };
     tx.execute(VOID_OTHERS, params![id, email.as_str()]).await?;
-    column(&row, "roles").map(Some)
+    let invitation: Option<Uuid> = column(&row, "invitation_id")?;
+    let offered = invitations::accept(tx, tenant, email, invitation).await?;
+    match invitation {
+        Some(_) => Ok(offered),
+        None => column(&row, "roles").map(Some),
+    }
 }
 
 fn person(row: &Row) -> Result<Person, Error> {

@@ -9,7 +9,9 @@ use resido_observability::Metrics;
 use resido_proto::{
     headers,
     identity::{CONTEXT_ISSUER, ContextClaims, Mode, Role, Subject, TenantClaims},
-    identity_api::v1::user_service_client::UserServiceClient,
+    identity_api::v1::{
+        role_service_client::RoleServiceClient, user_service_client::UserServiceClient,
+    },
     ids::{TenantId, UserId},
     tenancy::v1::{self as proto, tenant_service_client::TenantServiceClient},
 };
@@ -119,6 +121,16 @@ impl Base {
 impl Plane {
     /// Returns a call as somebody.
     pub(super) fn request<T>(&self, caller: Caller, message: T) -> Request<T> {
+        self.request_by(caller, message, |_| {})
+    }
+
+    /// Returns a call as somebody of whom something else is claimed.
+    pub(super) fn request_by<T>(
+        &self,
+        caller: Caller,
+        message: T,
+        change: impl FnOnce(&mut ContextClaims),
+    ) -> Request<T> {
         let (sub, roles, tenant) = match caller {
             Caller::Operator => {
                 let operator = Subject::User(self.operator);
@@ -129,7 +141,7 @@ impl Plane {
             Caller::Owner(tenant, user) => (Subject::User(user), vec![Role::OWNER], Some(tenant)),
         };
         let now = jsonwebtoken::get_current_timestamp();
-        let claims = ContextClaims {
+        let mut claims = ContextClaims {
             iss: CONTEXT_ISSUER.into(),
             aud: NAME.into(),
             iat: now,
@@ -148,6 +160,7 @@ impl Plane {
                 mode: Mode::ReadWrite,
             }),
         };
+        change(&mut claims);
         let mut request = Request::new(message);
         let context = self.signer.sign(&claims).unwrap().parse().unwrap();
         request.metadata_mut().insert(headers::CONTEXT, context);
@@ -162,6 +175,10 @@ impl Plane {
 
     pub(super) fn users(&self) -> UserServiceClient<ContextService<Routes>> {
         UserServiceClient::new(self.door.clone())
+    }
+
+    pub(super) fn roles(&self) -> RoleServiceClient<ContextService<Routes>> {
+        RoleServiceClient::new(self.door.clone())
     }
 
     /// Returns a call that creates a tenant with this slug and key.

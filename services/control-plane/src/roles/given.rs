@@ -1,0 +1,126 @@
+//! Roles that are given to people.
+
+use std::collections::{BTreeSet, HashMap};
+
+use resido_proto::{error::Violation, identity::Role, ids::TenantId, validate::Checks};
+use resido_tenancy::{
+    context::{self, CallContext},
+    db::{PublicTx, params},
+};
+
+use super::{authority::Authority, grants::BUILT_IN};
+use crate::{Error, row::column};
+
+/// Roles of one person at most.
+const MAX_ROLES: usize = 20;
+/// Characters of a role's name that are quoted back.
+const MAX_QUOTED: usize = 60;
+
+/// A role that is locked cannot be deleted, nor permit more, until the transaction
+/// ends.
+const PERMISSIONS: &str = "
+    select id, permissions from roles where tenant_id = $1 and id = any($2) order by id for share";
+
+/// Reads the names of roles that somebody is to have, in order. Whether there are
+/// such roles shows later.
+///
+/// # Errors
+/// Violations of the field: no name, more than 20, or one twice.
+pub(crate) fn names(field: &'static str, names: Vec<String>) -> Result<Vec<Role>, Vec<Violation>> {
+    let mut checks = Checks::default();
+    checks.require(!names.is_empty(), field, "is required");
+    let fault = "has more than 20 roles";
+    checks.require(names.len() <= MAX_ROLES, field, fault);
+    let distinct: BTreeSet<_> = names.iter().collect();
+    checks.require(distinct.len() == names.len(), field, "has a role twice");
+    checks.finish()?;
+    Ok(names.into_iter().map(Role::named).collect())
+}
+
+/// Makes sure that roles are there, and that the caller may give them; they are
+/// until the transaction ends.
+///
+/// # Errors
+/// A violation of the field for each role that is not there; or
+/// [`context::Error::NotAllowed`].
+pub(crate) async fn may_give(
+    tx: &PublicTx,
+    ctx: &CallContext,
+    tenant: TenantId,
+    (field, roles): (&'static str, &[Role]),
+) -> Result<(), Error> {
+    let own = own(tx, tenant, roles).await?;
+    let mut checks = Checks::default();
+    for role in roles {
+        let known = BUILT_IN.contains(role) || own.contains_key(role.as_str());
+        let shown: String = role.as_str().chars().take(MAX_QUOTED).collect();
+        let fault = format!("names `{shown}`, which is no role of the tenant");
+        checks.require(known, field, fault);
+    }
+    checks.finish()?;
+    reached(Authority::to_give(ctx.principal()), roles, &own)
+}
+
+/// Makes sure that the caller may change a member who has these roles.
+///
+/// # Errors
+/// [`context::Error::NotAllowed`].
+pub(crate) async fn may_touch(
+    tx: &PublicTx,
+    ctx: &CallContext,
+    tenant: TenantId,
+    roles: &[Role],
+) -> Result<(), Error> {
+    let own = own(tx, tenant, roles).await?;
+    reached(Authority::to_touch(ctx.principal()), roles, &own)
+}
+
+/// What the roles of the tenant's own permit.
+type Own = HashMap<String, Vec<String>>;
+
+fn reached(authority: Authority<'_>, roles: &[Role], own: &Own) -> Result<(), Error> {
+    let reaches = |role: &Role| {
+        let permissions = own.get(role.as_str()).map_or(&[][..], Vec::as_slice);
+        authority.reaches(role, permissions)
+    };
+    if roles.iter().all(reaches) {
+        Ok(())
+    } else {
+        Err(context::Error::NotAllowed.into())
+    }
+}
+
+async fn own(tx: &PublicTx, tenant: TenantId, roles: &[Role]) -> Result<Own, Error> {
+    let names: Vec<_> = roles
+        .iter()
+        .filter(|role| !BUILT_IN.contains(role))
+        .map(ToString::to_string)
+        .collect();
+    if names.is_empty() {
+        return Ok(Own::new());
+    }
+    let rows = tx
+        .query(PERMISSIONS, params![tenant.as_uuid(), names])
+        .await?;
+    rows.iter()
+        .map(|row| Ok((column(row, "id")?, column(row, "permissions")?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_has_1_to_20_different_roles() {
+        let ask = |list: Vec<String>| names("roles", list).map(|roles| roles.len());
+        let many = |number: usize| (0..number).map(|n| format!("role-{n}")).collect();
+        assert_eq!(ask(many(1)), Ok(1));
+        assert_eq!(ask(many(20)), Ok(20));
+        for list in [many(0), many(21), vec!["owner".into(), "owner".into()]] {
+            let faults = ask(list.clone()).unwrap_err();
+            assert_eq!(faults.len(), 1, "{list:?}");
+            assert_eq!(faults[0].field, "roles");
+        }
+    }
+}
