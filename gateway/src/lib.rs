@@ -37,5 +37,6 @@ pub use auth::SharedSecret;
 pub use catalog::RouteInfo;
 pub use config::{Access, Config, Limits, MethodConfig, UpstreamConfig};
 pub use error::Error;
+pub use resido_transcode::HttpRule;
 pub use server::Gateway;
 pub use upstream::Upstream;

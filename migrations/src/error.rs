@@ -5,6 +5,8 @@ use std::{borrow::Cow, path::PathBuf, time::Duration};
 use resido_proto::error::{Failure, Kind};
 use resido_tenancy::{db, tenant::InvalidIdentifier};
 
+use crate::Dependent;
+
 /// A migration, or the preparation of a database, failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -41,6 +43,14 @@ pub enum Error {
     /// Another process migrates.
     #[error("another process is migrating")]
     Locked,
+    /// Something outside a tenant's schema would go with it.
+    #[error("{total} objects outside the tenant's schema depend on it")]
+    Dependents {
+        /// How many.
+        total: i64,
+        /// The first hundred.
+        named: Vec<Dependent>,
+    },
     /// A statement of a file failed.
     #[error("migration {version} ({name}) failed")]
     Failed {
@@ -95,6 +105,7 @@ impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Locked => Kind::Unavailable,
+            Self::Dependents { .. } => Kind::FailedPrecondition,
             other => other.database().map_or(Kind::Internal, Failure::kind),
         }
     }
@@ -102,6 +113,7 @@ impl Failure for Error {
     fn reason(&self) -> &'static str {
         match self {
             Self::Locked => "MIGRATION_RUNNING",
+            Self::Dependents { .. } => "TENANT_HAS_DEPENDENTS",
             other => other.database().map_or("INTERNAL", Failure::reason),
         }
     }
@@ -109,6 +121,8 @@ impl Failure for Error {
     fn public_message(&self) -> Cow<'_, str> {
         match self {
             Self::Locked => "a migration is running; try again".into(),
+            // How many, and no names: these are of the database's inside.
+            Self::Dependents { .. } => self.to_string().into(),
             other => other.database().map_or(
                 Cow::Borrowed("an internal error occurred"),
                 Failure::public_message,

@@ -8,6 +8,7 @@
 //! touching another tenant.
 
 mod bootstrap;
+mod deprovision;
 mod error;
 mod files;
 mod history;
@@ -19,6 +20,7 @@ mod statement;
 mod status;
 
 pub use bootstrap::{Logins, bootstrap};
+pub use deprovision::{Dependent, Traces, deprovision, traces};
 pub use error::Error;
 pub use files::create;
 pub use provision::{Fence, NewTenant, provision, set_fence};

@@ -77,17 +77,7 @@ pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result
     }
     let control = quote_identifier(&format!("{}_control", tx.database()))?;
     let app = quote_identifier(&format!("{}_app", tx.database()))?;
-    let version: i32 = column(&tx.query_one(VERSION, params![]).await?, "version")?;
-    // Since 16 a membership says itself whether it is inherited; before, `app`
-    // is a role that inherits nothing.
-    let (full, switch) = if version >= 160_000 {
-        (
-            " with inherit true, set true",
-            " with inherit false, set true",
-        )
-    } else {
-        ("", "")
-    };
+    let (full, switch) = memberships(tx).await?;
     script(
         tx,
         &format!(
@@ -123,6 +113,21 @@ pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result
     tx.leave_tenant().await?;
     history::reach(tx, &sets.tenant, tenant.id, version).await?;
     Ok(version)
+}
+
+/// Returns how a role is granted to one that acts as it, and to one that may
+/// switch to it. Since 16 a membership says itself whether it is inherited;
+/// before, `app` is a role that inherits nothing.
+pub(crate) async fn memberships(tx: &PublicTx) -> Result<(&'static str, &'static str), Error> {
+    let version: i32 = column(&tx.query_one(VERSION, params![]).await?, "version")?;
+    Ok(if version >= 160_000 {
+        (
+            " with inherit true, set true",
+            " with inherit false, set true",
+        )
+    } else {
+        ("", "")
+    })
 }
 
 /// Sets what the tenant's schema lets through, and the least epoch of contexts.

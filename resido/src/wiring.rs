@@ -1,10 +1,10 @@
 //! Puts the parts together: keys, layers and upstreams.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use jsonwebtoken::jwk::JwkSet;
-use resido_gateway::{Gateway, Upstream};
+use resido_gateway::{Access, Gateway, HttpRule, MethodConfig, Upstream};
 use resido_observability::Metrics;
 use resido_proto::DESCRIPTOR_SET;
 use resido_tenancy::{
@@ -30,6 +30,9 @@ pub(crate) struct Part {
     pub(crate) services: &'static [&'static str],
 }
 
+/// Google's service, whose proto carries no policy of ours.
+const OPERATIONS: &str = "google.longrunning.Operations";
+
 /// Tenants, people and credentials.
 pub(crate) const CONTROL_PLANE: Part = Part {
     name: resido_control_plane::NAME,
@@ -41,6 +44,7 @@ pub(crate) const CONTROL_PLANE: Part = Part {
         "resido.identity.v1.ApiKeyService",
         "resido.identity.v1.AuditService",
         "resido.tenancy.v1.UsageService",
+        OPERATIONS,
     ],
 };
 /// The example domain.
@@ -59,18 +63,60 @@ impl Part {
 
     /// Returns the upstream of the service in this process.
     pub(crate) fn in_process(self, routes: Routes, layer: &ContextLayer) -> Upstream {
-        Upstream::in_process(self.name, DESCRIPTOR_SET, self.services, routes, layer)
+        let services = self.services;
+        self.with_policies(Upstream::in_process(
+            self.name,
+            DESCRIPTOR_SET,
+            services,
+            routes,
+            layer,
+        ))
     }
 
     /// Returns the upstream of the service at an address.
     pub(crate) fn remote(self, endpoints: &[String]) -> Result<Upstream> {
-        Ok(Upstream::remote(
-            self.name,
-            DESCRIPTOR_SET,
-            self.services,
-            endpoints,
-        )?)
+        let upstream = Upstream::remote(self.name, DESCRIPTOR_SET, self.services, endpoints)?;
+        Ok(self.with_policies(upstream))
     }
+
+    /// States what the protos of others cannot say.
+    fn with_policies(self, upstream: Upstream) -> Upstream {
+        if self.services.contains(&OPERATIONS) {
+            upstream.with_methods(operation_methods(), operation_rules())
+        } else {
+            upstream
+        }
+    }
+}
+
+/// Who may call what of operations: support reads, administrators change.
+fn operation_methods() -> Vec<MethodConfig> {
+    let method = |name: &str, roles: &[&str], timeout| MethodConfig {
+        selector: format!("{OPERATIONS}.{name}"),
+        access: Access::Platform,
+        roles: roles.iter().map(ToString::to_string).collect(),
+        timeout,
+    };
+    let (all, admins) = (["platform_admin", "platform_support"], ["platform_admin"]);
+    // A wait is over after a minute, and then there is an answer to be sent.
+    let wait = Some(Duration::from_secs(65));
+    vec![
+        method("ListOperations", &all, None),
+        method("GetOperation", &all, None),
+        method("WaitOperation", &all, wait),
+        method("CancelOperation", &admins, None),
+        method("DeleteOperation", &admins, None),
+    ]
+}
+
+/// The bindings that the proto leaves out; the others are in its annotations.
+fn operation_rules() -> Vec<HttpRule> {
+    vec![HttpRule {
+        selector: format!("{OPERATIONS}.WaitOperation"),
+        post: Some("/v1/{name=operations/*}:wait".to_owned()),
+        body: "*".to_owned(),
+        ..HttpRule::default()
+    }]
 }
 
 /// Returns the signing key in a file of the data directory, made on first use.
@@ -91,6 +137,16 @@ pub(crate) fn configured(settings: &Settings) -> (Vec<Upstream>, Vec<anyhow::Err
         if let Some(part) = part.filter(|_| config.descriptor_set.is_none()) {
             let services = || part.services.iter().map(ToString::to_string).collect();
             config.services.get_or_insert_with(services);
+            if config
+                .services
+                .iter()
+                .flatten()
+                .any(|service| service == OPERATIONS)
+            {
+                // Before the file's own entries: later ones win.
+                config.methods.splice(0..0, operation_methods());
+                config.http_rules.splice(0..0, operation_rules());
+            }
         }
         let built_in = part.map(|_| DESCRIPTOR_SET);
         match Upstream::from_config(&config, &settings.base_dir, built_in) {

@@ -95,6 +95,15 @@ impl Upstream {
         })
     }
 
+    /// States the policies and bindings of methods whose protos carry none of
+    /// ours.
+    #[must_use]
+    pub fn with_methods(mut self, methods: Vec<MethodConfig>, http_rules: Vec<HttpRule>) -> Self {
+        self.methods = methods;
+        self.http_rules = http_rules;
+        self
+    }
+
     pub(crate) fn built_in(
         name: &str,
         descriptor_set: &[u8],

@@ -6,6 +6,8 @@ use argon2::Params;
 use resido_proto::identity::ACCESS_ISSUER;
 use serde::Deserialize;
 
+use crate::faults::Faults;
+
 /// The name under which the gateway addresses contexts to this service.
 pub const NAME: &str = "control-plane";
 
@@ -61,6 +63,10 @@ pub struct Config {
     /// process died, in seconds, 2 to 3600; default 120. A process that lives
     /// renews its claim three times as often.
     pub lease_seconds: u16,
+    /// Where the process is made to die, for tests; nowhere by default, and
+    /// nothing that a file can set.
+    #[serde(skip)]
+    pub faults: Faults,
 }
 
 impl Default for Config {
@@ -82,6 +88,7 @@ impl Default for Config {
             heartbeat_seconds: 10,
             reconcile_seconds: 30,
             lease_seconds: 120,
+            faults: Faults::default(),
         }
     }
 }

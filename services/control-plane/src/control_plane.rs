@@ -23,10 +23,11 @@ use crate::{
     grpc::{self, Rooms},
     impersonation::Impersonations,
     mail::Post,
+    operations::Operations,
     passwords::Hasher,
     roles::Roles,
     sessions::Lives,
-    tenants::{Provisioner, Reconciler, Tenants},
+    tenants::{Provisioner, Purger, Queue, Reconciled, Reconciler, Tenants},
     tokens::{Issuer, KeyRing},
     users::{Seeds, Users},
     watch::{Feed, Watches},
@@ -50,7 +51,8 @@ pub struct ControlPlane {
     db: PublicDatabase,
     config: Config,
     tenants: Tenants,
-    provisioner: Provisioner,
+    operations: Operations,
+    reconciler: Reconciler,
     watches: Watches,
     feed: Feed,
     auth: Auth,
@@ -81,9 +83,13 @@ impl ControlPlane {
         let post = Post::default();
         let feed = Feed::new();
         let issuer = Issuer::new(keys.into(), &config);
-        let provisioner = Provisioner::new(db.clone(), Arc::clone(&sets), &config, ends());
+        let queue = || Queue::new(db.clone(), &config, ends());
+        let provisioner = Provisioner::new(queue(), Arc::clone(&sets));
+        let purger = Purger::new(queue());
         Self {
-            tenants: Tenants::new(db.clone(), provisioner.clone(), sets),
+            tenants: Tenants::new(db.clone(), (provisioner.clone(), purger.clone()), sets),
+            operations: Operations::new(db.clone()),
+            reconciler: Reconciler::new(db.clone(), provisioner, purger, config.reconcile_every()),
             watches: Watches::new(
                 db.clone(),
                 feed.clone(),
@@ -106,7 +112,6 @@ impl ControlPlane {
             uses: Uses::default(),
             db,
             config,
-            provisioner,
             feed,
             tracker,
             closing,
@@ -118,6 +123,7 @@ impl ControlPlane {
     pub fn routes(&self) -> Routes {
         grpc::routes(Rooms {
             tenants: self.tenants.clone(),
+            operations: self.operations.clone(),
             watches: self.watches.clone(),
             auth: self.auth.clone(),
             issuer: self.issuer.clone(),
@@ -132,15 +138,14 @@ impl ControlPlane {
     /// Feeds the streams and takes up unfinished work until `shutdown`; then ends
     /// the streams, refuses new work, and returns when all work has ended.
     pub async fn run(self, shutdown: CancellationToken) {
-        let every = self.config.reconcile_every();
-        let reconciler = Reconciler::new(self.db.clone(), self.provisioner, every);
         let uses = self.uses.run(self.db.clone(), self.closing.clone());
         self.tracker.spawn(uses);
         let feed = self
             .feed
             .run(self.db, self.config.heartbeat(), self.closing.clone());
         self.tracker.spawn(feed);
-        self.tracker.spawn(reconciler.run(self.closing.clone()));
+        self.tracker
+            .spawn(self.reconciler.run(self.closing.clone()));
         shutdown.cancelled().await;
         self.closing.cancel();
         self.tracker.close();
@@ -151,6 +156,15 @@ impl ControlPlane {
     /// that are left out verify no more.
     pub fn set_keys(&self, keys: KeyRing) {
         self.issuer.set_keys(keys);
+    }
+
+    /// Takes up unfinished work once, begins what is due, looks for what should
+    /// not be, and waits for the work it took up.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn reconcile_once(&self) -> Result<Reconciled, Error> {
+        self.reconciler.once().await
     }
 
     /// Creates the platform's administrator, [`OPERATOR_EMAIL`], or gives it this

@@ -99,6 +99,12 @@ pub enum Error {
     /// Too many tenants are being made.
     #[error("too many tenants are being made; try again")]
     ProvisioningBusy,
+    /// The operation is at work, or has ended: it cannot be cancelled.
+    #[error("the operation is at work or has ended, so it cannot be cancelled")]
+    OperationRunning,
+    /// The operation has not ended: its record is needed.
+    #[error("the operation has not ended")]
+    OperationOpen,
     /// Too many streams of changes are open.
     #[error("too many streams of changes are open")]
     WatchBusy,
@@ -131,6 +137,14 @@ impl Error {
                 let failed = format!("MIGRATION_FAILED version={version}");
                 (failed, error.sqlstate())
             }
+            Self::Migration(error @ migrations::Error::Dependents { total, named }) => {
+                let named: Vec<_> = named.iter().map(ToString::to_string).collect();
+                let reason = error.reason();
+                (
+                    format!("{reason} count={total}: {}", named.join(", ")),
+                    None,
+                )
+            }
             Self::Migration(error) => (error.reason().to_owned(), error.sqlstate()),
             Self::Database(error) => (error.reason().to_owned(), error.sqlstate()),
             other => (other.reason().to_owned(), None),
@@ -149,9 +163,12 @@ impl Failure for Error {
             Self::Invalid(_) | Self::ActivationToken | Self::Token => Kind::InvalidArgument,
             Self::NotFound(_) => Kind::NotFound,
             Self::TenantExists | Self::DomainExists | Self::KeyReused => Kind::AlreadyExists,
-            Self::TenantState(_) | Self::TenantChoice(_) | Self::TenantEntered | Self::Limit(_) => {
-                Kind::FailedPrecondition
-            }
+            Self::TenantState(_)
+            | Self::TenantChoice(_)
+            | Self::TenantEntered
+            | Self::Limit(_)
+            | Self::OperationRunning
+            | Self::OperationOpen => Kind::FailedPrecondition,
             Self::TenantChanged | Self::EtagMismatch | Self::Raced => Kind::Aborted,
             Self::MemberExists | Self::RoleExists => Kind::AlreadyExists,
             Self::InvitationOver | Self::LastOwner | Self::RoleInUse => Kind::FailedPrecondition,
@@ -201,6 +218,7 @@ impl Failure for Error {
             Self::ApiKeyState(_) => "API_KEY_STATE",
             Self::LoginBusy => "LOGIN_BUSY",
             Self::ProvisioningBusy => "PROVISIONING_BUSY",
+            Self::OperationRunning | Self::OperationOpen => "OPERATION_RUNNING",
             Self::WatchBusy => "WATCH_BUSY",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Context(error) => error.reason(),

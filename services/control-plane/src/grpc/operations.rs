@@ -1,46 +1,49 @@
 //! The calls about long-running operations.
 
-use resido_proto::google::longrunning::{self as proto, operations_server::Operations};
+use resido_proto::google::longrunning as proto;
+use resido_proto::google::longrunning::operations_server::Operations as Service;
 use tonic::{Request, Response, Status};
 
-use super::pending;
+use crate::operations::Operations;
 
-pub(super) struct OperationApi;
+pub(super) struct OperationApi {
+    pub(super) operations: Operations,
+}
 
 #[tonic::async_trait]
-impl Operations for OperationApi {
+impl Service for OperationApi {
     async fn list_operations(
         &self,
-        _request: Request<proto::ListOperationsRequest>,
+        request: Request<proto::ListOperationsRequest>,
     ) -> Result<Response<proto::ListOperationsResponse>, Status> {
-        Err(pending())
+        call!(self.operations.list, request)
     }
 
     async fn get_operation(
         &self,
-        _request: Request<proto::GetOperationRequest>,
+        request: Request<proto::GetOperationRequest>,
     ) -> Result<Response<proto::Operation>, Status> {
-        Err(pending())
+        call!(self.operations.get, request)
     }
 
     async fn delete_operation(
         &self,
-        _request: Request<proto::DeleteOperationRequest>,
+        request: Request<proto::DeleteOperationRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.operations.delete, request)
     }
 
     async fn cancel_operation(
         &self,
-        _request: Request<proto::CancelOperationRequest>,
+        request: Request<proto::CancelOperationRequest>,
     ) -> Result<Response<()>, Status> {
-        Err(pending())
+        call!(self.operations.cancel, request)
     }
 
     async fn wait_operation(
         &self,
-        _request: Request<proto::WaitOperationRequest>,
+        request: Request<proto::WaitOperationRequest>,
     ) -> Result<Response<proto::Operation>, Status> {
-        Err(pending())
+        call!(self.operations.wait, request)
     }
 }

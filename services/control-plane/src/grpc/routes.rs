@@ -18,13 +18,15 @@ use super::{
     tenants::TenantApi, usage::UsageApi, users::UserApi,
 };
 use crate::{
-    api_keys::ApiKeys, audit::AuditLog, auth::Auth, impersonation::Impersonations, roles::Roles,
-    tenants::Tenants, tokens::Issuer, users::Users, watch::Watches,
+    api_keys::ApiKeys, audit::AuditLog, auth::Auth, impersonation::Impersonations,
+    operations::Operations, roles::Roles, tenants::Tenants, tokens::Issuer, users::Users,
+    watch::Watches,
 };
 
 /// What the services call.
 pub(crate) struct Rooms {
     pub(crate) tenants: Tenants,
+    pub(crate) operations: Operations,
     pub(crate) watches: Watches,
     pub(crate) auth: Auth,
     pub(crate) issuer: Issuer,
@@ -43,7 +45,9 @@ pub(crate) fn routes(rooms: Rooms) -> Routes {
     };
     Routes::new(TenantServiceServer::new(tenants))
         .add_service(UsageServiceServer::new(UsageApi))
-        .add_service(OperationsServer::new(OperationApi))
+        .add_service(OperationsServer::new(OperationApi {
+            operations: rooms.operations,
+        }))
         .add_service(AuthServiceServer::new(AuthApi {
             auth: rooms.auth.clone(),
             issuer: rooms.issuer,

@@ -108,9 +108,9 @@ impl TenantService for TenantApi {
 
     async fn purge_tenant(
         &self,
-        _request: Request<proto::PurgeTenantRequest>,
+        request: Request<proto::PurgeTenantRequest>,
     ) -> Result<Response<proto::PurgeTenantResponse>, Status> {
-        Err(pending())
+        call!(self.tenants.purge, request)
     }
 
     async fn resend_activation(

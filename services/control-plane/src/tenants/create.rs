@@ -15,8 +15,8 @@ use resido_tenancy::{context::CallContext, db::PublicTx, tenant::State};
 use tokio::time::Instant;
 
 use super::{
-    model::{self, Fields, Operation, Tenant},
-    operations,
+    model::{self, Fields, Operation, OperationKind, Tenant},
+    operations::{self, Asked},
     provision::{Provisioned, Work},
     service::{Tenants, WRITERS, authorize},
     store,
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     Error,
     audit::{self, Actor, Event},
+    faults::Step,
     tokens::Activation,
 };
 
@@ -34,7 +35,7 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// What is left of a deadline for the answer.
 const MARGIN: Duration = Duration::from_millis(300);
 /// How often a repeated request looks whether the first one is done.
-const POLL: Duration = Duration::from_millis(50);
+pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// What became of a request for a tenant.
 enum Reserved {
@@ -65,6 +66,7 @@ impl Tenants {
         match self.reserve(ctx, &actor, &fields, key.as_deref()).await? {
             Reserved::New(tenant, operation) => {
                 let id = operation.id;
+                self.provisioner.faults().pass(Step::Reserved).await;
                 let work = Work {
                     operation,
                     actor,
@@ -189,7 +191,8 @@ async fn reserve_in(
     lease: Duration,
 ) -> Result<Tenant, Error> {
     let tenant = store::insert(tx, operation.tenant, fields).await?;
-    operations::insert(tx, operation, key, lease).await?;
+    let asked = Asked { key, from: None };
+    operations::insert(tx, operation, asked, lease).await?;
     Ok(tenant)
 }
 
@@ -201,7 +204,10 @@ async fn seed_in(
     lease: Duration,
 ) -> Result<(TenantId, Option<Operation>), Error> {
     match store::by_slug(tx, &fields.slug).await {
-        Ok(known) => Ok((known.id, operations::open_of(tx, known.id).await?)),
+        Ok(known) => {
+            let open = operations::open_of(tx, known.id, OperationKind::Provision).await?;
+            Ok((known.id, open))
+        }
         Err(Error::NotFound(_)) => {
             let operation = new_operation(TenantId::new(), actor, fields);
             reserve_in(tx, fields, &operation, None, lease).await?;
@@ -241,6 +247,7 @@ async fn repeat_in(
 fn new_operation(tenant: TenantId, actor: &Actor, fields: &Fields) -> Operation {
     Operation {
         id: OperationId::new(),
+        kind: OperationKind::Provision,
         tenant,
         actor: actor.subject.clone(),
         request: Some(fields.digest()),
@@ -279,7 +286,7 @@ fn answer(
 }
 
 /// Returns until when a call waits: a little less long than its caller.
-fn wait_until(deadline: Option<Instant>) -> Instant {
+pub(super) fn wait_until(deadline: Option<Instant>) -> Instant {
     let default = Instant::now() + DEFAULT_WAIT;
     deadline
         .and_then(|deadline| deadline.checked_sub(MARGIN))

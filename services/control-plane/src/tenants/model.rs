@@ -256,10 +256,36 @@ impl From<Tenant> for proto::Tenant {
     }
 }
 
-/// The making of a tenant, as stored.
+/// What an operation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OperationKind {
+    /// Makes a tenant.
+    Provision,
+    /// Removes a tenant's data.
+    Purge,
+}
+
+impl OperationKind {
+    /// Returns the kind as it is stored and shown.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Provision => "provision",
+            Self::Purge => "purge",
+        }
+    }
+
+    /// Reads a stored kind.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Provision, Self::Purge];
+        all.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// Long work on a tenant, as whoever does it sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation {
     pub(crate) id: OperationId,
+    pub(crate) kind: OperationKind,
     pub(crate) tenant: TenantId,
     /// Who asked for it.
     pub(crate) actor: String,

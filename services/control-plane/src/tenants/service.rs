@@ -9,6 +9,7 @@ use resido_tenancy::{context::CallContext, db::PublicDatabase};
 use super::{
     model::{self, Tenant},
     provision::Provisioner,
+    purge::Purger,
     store,
 };
 use crate::Error;
@@ -21,15 +22,22 @@ pub(super) const WRITERS: &[Role] = &[Role::PLATFORM_ADMIN];
 pub(crate) struct Tenants {
     pub(super) db: PublicDatabase,
     pub(super) provisioner: Provisioner,
+    pub(super) purger: Purger,
     pub(super) sets: Arc<Sets>,
 }
 
 impl Tenants {
-    /// Makes tenants with `provisioner`, and migrates those that come back.
-    pub(crate) fn new(db: PublicDatabase, provisioner: Provisioner, sets: Arc<Sets>) -> Self {
+    /// Makes tenants and removes their data with these, and migrates those that
+    /// come back.
+    pub(crate) fn new(
+        db: PublicDatabase,
+        (provisioner, purger): (Provisioner, Purger),
+        sets: Arc<Sets>,
+    ) -> Self {
         Self {
             db,
             provisioner,
+            purger,
             sets,
         }
     }

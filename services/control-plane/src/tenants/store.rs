@@ -43,6 +43,7 @@ const INSERT: &str = tenant!(
     ""
 );
 const GET: &str = tenant!("select", "from tenants where id = $1");
+const BY_IDS: &str = tenant!("select", "from tenants where id = any($1)");
 const LOCK: &str = tenant!("select", "from tenants where id = $1 for no key update");
 const BY_SLUG: &str = tenant!(
     "select",
@@ -131,6 +132,12 @@ pub(super) async fn insert(tx: &PublicTx, id: TenantId, fields: &Fields) -> Resu
 
 pub(super) async fn get(tx: &PublicTx, id: TenantId) -> Result<Tenant, Error> {
     found(tx.query_opt(GET, params![id.as_uuid()]).await?.as_ref())
+}
+
+/// Reads tenants, in no order.
+pub(super) async fn by_ids(tx: &PublicTx, ids: Vec<Uuid>) -> Result<Vec<Tenant>, Error> {
+    let rows = tx.query(BY_IDS, params![ids]).await?;
+    rows.iter().map(read).collect()
 }
 
 /// Reads a tenant and keeps others from changing it until the transaction ends.

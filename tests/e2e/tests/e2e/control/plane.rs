@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use resido_control_plane::{Config, ControlPlane, NAME};
+use resido_control_plane::{Config, ControlPlane, NAME, Reconciled};
 use resido_e2e::database::{Database, Tenant};
 use resido_migrations::Sets;
 use resido_observability::Metrics;
 use resido_proto::{
+    google::longrunning::operations_client::OperationsClient,
     headers,
     identity::{CONTEXT_ISSUER, ContextClaims, Mode, Role, Subject, TenantClaims},
     identity_api::v1::{
@@ -44,6 +45,7 @@ pub(super) struct Base {
 
 /// A running control plane. It ends when dropped.
 pub(super) struct Plane {
+    plane: ControlPlane,
     door: ContextService<Routes>,
     signer: Signer,
     /// Who calls as the operator.
@@ -112,7 +114,8 @@ impl Base {
             door: ContextLayer::new(verifier, metrics).layer(plane.routes()),
             signer,
             operator: self.operator,
-            running: tokio::spawn(plane.run(shutdown.clone())),
+            running: tokio::spawn(plane.clone().run(shutdown.clone())),
+            plane,
             shutdown: shutdown.drop_guard(),
         }
     }
@@ -179,6 +182,15 @@ impl Plane {
 
     pub(super) fn roles(&self) -> RoleServiceClient<ContextService<Routes>> {
         RoleServiceClient::new(self.door.clone())
+    }
+
+    pub(super) fn operations(&self) -> OperationsClient<ContextService<Routes>> {
+        OperationsClient::new(self.door.clone())
+    }
+
+    /// Does one turn of what runs now and again, and waits for its work.
+    pub(super) async fn reconcile(&self) -> Reconciled {
+        self.plane.reconcile_once().await.unwrap()
     }
 
     /// Returns a call that creates a tenant with this slug and key.
