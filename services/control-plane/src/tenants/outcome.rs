@@ -39,7 +39,7 @@ pub(crate) struct Outcome {
 impl Record {
     /// Returns the operation as a client sees it.
     pub(crate) fn into_proto(self, outcome: Outcome) -> lro::Operation {
-        let reason = self.error.as_deref().map(reason).unwrap_or_default();
+        let reason = self.error.as_deref().map(first_word).unwrap_or_default();
         let metadata = proto::OperationMetadata {
             kind: self.kind.as_str().to_owned(),
             tenant: self.tenant.resource_name(),
@@ -82,14 +82,14 @@ fn any(name: &str, message: &impl prost::Message) -> prost_types::Any {
 }
 
 /// Returns the reason that a stored error begins with.
-fn reason(error: &str) -> &str {
+fn first_word(error: &str) -> &str {
     error.split([' ', ':']).next().unwrap_or_default()
 }
 
 fn status(error: &str) -> rpc::Status {
     // What follows the colon names objects of the database.
     let public = error.split(':').next().unwrap_or_default();
-    let (code, message) = match reason(error) {
+    let (code, message) = match first_word(error) {
         // Canceled, by its number in google.rpc.Code.
         CANCELLED => (1, "the operation was cancelled".to_owned()),
         "TENANT_HAS_DEPENDENTS" => (Kind::FailedPrecondition.code().into(), public.to_owned()),

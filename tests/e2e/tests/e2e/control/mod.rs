@@ -6,6 +6,7 @@
 //! this process behind the layer that lets contexts in.
 
 mod audit;
+mod crashes;
 mod create;
 mod domains;
 mod impersonation;
