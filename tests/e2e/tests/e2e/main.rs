@@ -9,6 +9,7 @@ mod api_keys;
 mod boundaries;
 mod client_address;
 mod control;
+mod crashes;
 mod database_down;
 mod deadlines;
 mod decisions;
