@@ -150,6 +150,29 @@ pub trait Failure: Error {
     }
 }
 
+/// A request whose fields break rules: for services without errors of their own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the request is invalid")]
+pub struct Invalid(pub Vec<Violation>);
+
+impl Failure for Invalid {
+    fn kind(&self) -> Kind {
+        Kind::InvalidArgument
+    }
+
+    fn reason(&self) -> &'static str {
+        "REQUEST_INVALID"
+    }
+
+    fn public_message(&self) -> Cow<'_, str> {
+        self.to_string().into()
+    }
+
+    fn violations(&self) -> &[Violation] {
+        &self.0
+    }
+}
+
 /// Turns a failure into the status a client receives, with `ErrorInfo` and, as
 /// far as it has them, `BadRequest` and `RetryInfo` in its details.
 #[must_use]

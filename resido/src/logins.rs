@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
+    cli::Login,
     data_dir::{DataDir, random_secret},
     postgres,
 };
@@ -73,12 +74,14 @@ pub(crate) fn control_user() -> String {
     format!("{DATABASE}_control")
 }
 
-/// Returns the URL of the embedded database for the control plane's login;
-/// nothing if it was never made.
-pub(crate) fn embedded_url(dir: &DataDir) -> Result<Option<String>> {
-    let password = control_password(dir)?;
-    Ok(password
-        .and_then(|password| postgres::kept_url(dir.path(), &control_user(), &password, DATABASE)))
+/// Returns the URL of the embedded database for a login; nothing if it was never
+/// made.
+pub(crate) fn embedded_url(dir: &DataDir, login: Login) -> Result<Option<String>> {
+    let (user, password) = match login {
+        Login::Control => (control_user(), control_password(dir)?),
+        Login::App => (format!("{DATABASE}_app"), dir.kept(APP_PASSWORD)?),
+    };
+    Ok(password.and_then(|password| postgres::kept_url(dir.path(), &user, &password, DATABASE)))
 }
 
 async fn exist(admin: &Client) -> Result<bool> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 /// Where the database is.
@@ -36,10 +36,25 @@ pub(crate) struct Database {
     pub(crate) pg_bin: Option<PathBuf>,
 }
 
+/// A login of the product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Login {
+    /// The control plane's, which sees its own tables.
+    Control,
+    /// That of the services, which enter the schemas of tenants.
+    App,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Db {
-    /// Print the database's URL, for `psql` and other tools
-    Url(Database),
+    /// Print the database's URL, for `psql`, other tools, and services of yours
+    Url {
+        #[command(flatten)]
+        database: Database,
+        /// Whose URL
+        #[arg(long, value_enum, default_value_t = Login::Control)]
+        login: Login,
+    },
     /// Create the roles and logins in the database of an administrator's URL
     Init(Database),
 }

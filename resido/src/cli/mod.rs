@@ -15,7 +15,7 @@ pub(crate) use control::{
     Audit, ControlTarget, Listed, Maintenance, OneTenant, OneUser, TenantCommands, Tenants,
     UserCommands, Users,
 };
-pub(crate) use database::{Database, Db};
+pub(crate) use database::{Database, Db, Login};
 pub(crate) use migrate::{Migrate, Migrations, SetName};
 pub use root::Cli;
 pub(crate) use root::{Command, Described, Format, Global, LogFormat};

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::{
-    cli::{Db, Format},
+    cli::{Db, Format, Login},
     data_dir::DataDir,
     logins,
     postgres::{self, NO_DATABASE},
@@ -14,12 +14,17 @@ use crate::{
 
 pub(crate) async fn db(command: &Db, format: Format) -> Result<()> {
     match command {
-        Db::Url(flags) => {
+        Db::Url {
+            database: flags,
+            login,
+        } => {
             if let Some(url) = &flags.database_url {
                 let dir = DataDir::find(&flags.data_dir)?;
-                let url = logins::find(dir.as_ref(), url.expose_secret())
-                    .await?
-                    .control;
+                let urls = logins::find(dir.as_ref(), url.expose_secret()).await?;
+                let url = match login {
+                    Login::Control => urls.control,
+                    Login::App => urls.app,
+                };
                 print("url", url.expose_secret(), format);
                 return Ok(());
             }
@@ -28,7 +33,7 @@ pub(crate) async fn db(command: &Db, format: Format) -> Result<()> {
             if !postgres::exists(dir.path()) {
                 bail!(NO_DATABASE);
             }
-            let url = logins::embedded_url(&dir)?.context(NO_DATABASE)?;
+            let url = logins::embedded_url(&dir, *login)?.context(NO_DATABASE)?;
             if !dir.is_locked() {
                 terminal::note("the database is stopped; it runs while `resido up` does");
             }

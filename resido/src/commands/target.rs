@@ -6,7 +6,7 @@ use resido_tenancy::db::PublicDatabase;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    cli::Database,
+    cli::{Database, Login},
     data_dir::DataDir,
     logins::{self, DATABASE},
     postgres::{self, NO_DATABASE, Options, Server},
@@ -95,7 +95,7 @@ async fn reach(flags: &Database) -> Result<(SecretString, Option<Server>)> {
 
 /// Returns the URL of the embedded database if another process runs it.
 fn running(dir: &DataDir) -> Result<Option<SecretString>> {
-    let url = logins::embedded_url(dir)?.filter(|_| dir.is_locked());
+    let url = logins::embedded_url(dir, Login::Control)?.filter(|_| dir.is_locked());
     Ok(url.map(SecretString::from))
 }
 

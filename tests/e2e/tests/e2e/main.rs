@@ -15,6 +15,7 @@ mod deadlines;
 mod decisions;
 mod errors;
 mod foreign;
+mod guide;
 mod headers;
 mod housing;
 mod interrupted;
