@@ -6,8 +6,14 @@ use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, uri::PathAndQuery};
+use prost_reflect::MethodDescriptor;
 use serde_json::{Value, json};
-use tonic::{client::Grpc, metadata::MetadataMap, transport::Endpoint};
+use tonic::{
+    Status,
+    client::Grpc,
+    metadata::MetadataMap,
+    transport::{Channel, Endpoint},
+};
 
 use super::{
     Call, Refusal, Reply,
@@ -72,7 +78,8 @@ impl Client {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// Makes a call.
+    /// Makes a call. What a stream or raw bytes would bring is not looked at: the
+    /// message is null then.
     ///
     /// # Errors
     /// If what comes back is not an answer of the protocol.
@@ -94,11 +101,16 @@ impl Client {
         let mut request = tonic::Request::new(message);
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
         let path = PathAndQuery::from_static(call.path);
-        match grpc.unary(request, path, BytesCodec).await {
+        let answer = if is_plain(&method) {
+            grpc.unary(request, path, BytesCodec).await
+        } else {
+            first(grpc, request, path).await
+        };
+        match answer {
             Ok(response) => {
                 let (headers, message, _) = response.into_parts();
                 Ok(Reply {
-                    outcome: Ok(schema::decode(method.output(), message)?),
+                    outcome: Ok(message_of(&method, &message)?),
                     http: 200,
                     headers: headers.into_headers(),
                 })
@@ -144,7 +156,9 @@ impl Client {
         }
         let field = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let code: i32 = field("grpc-status").context("no status")?.parse()?;
-        let outcome = if code == 0 {
+        let outcome = if code == 0 && !is_plain(&method) {
+            Ok(Value::Null)
+        } else if code == 0 {
             ensure!(messages.len() == 1, "{} messages", messages.len());
             Ok(schema::decode(method.output(), messages.remove(0))?)
         } else {
@@ -168,11 +182,11 @@ impl Client {
             request = with(request, "content-type", "application/json")?;
         }
         let raw = raw::send(self.address, Version::One, request).await?;
-        let outcome = if raw.status.is_success() {
-            Ok(schema::normalise(
-                schema::method(call.path)?.output(),
-                &raw.body,
-            )?)
+        let method = schema::method(call.path)?;
+        let outcome = if raw.status.is_success() && !is_plain(&method) {
+            Ok(Value::Null)
+        } else if raw.status.is_success() {
+            Ok(schema::normalise(method.output(), &raw.body)?)
         } else {
             Err(Refusal(schema::normalise(schema::status()?, &raw.body)?))
         };
@@ -188,6 +202,36 @@ impl Client {
         request.headers_mut().extend(self.headers.clone());
         Ok(request)
     }
+}
+
+/// Whether one message comes back, in a form that every protocol has.
+fn is_plain(method: &MethodDescriptor) -> bool {
+    let streams = method.is_client_streaming() || method.is_server_streaming();
+    !streams && method.output().full_name() != "google.api.HttpBody"
+}
+
+fn message_of(method: &MethodDescriptor, message: &Bytes) -> Result<Value> {
+    if is_plain(method) {
+        schema::decode(method.output(), message.clone())
+    } else {
+        Ok(Value::Null)
+    }
+}
+
+/// Sends a stream of one message and waits for the first that comes back, or for
+/// the end.
+async fn first(
+    mut grpc: Grpc<Channel>,
+    request: tonic::Request<Bytes>,
+    path: PathAndQuery,
+) -> Result<tonic::Response<Bytes>, Status> {
+    let request = request.map(|message| tokio_stream::iter([message]));
+    let (metadata, mut messages, extensions) = grpc
+        .streaming(request, path, BytesCodec)
+        .await?
+        .into_parts();
+    let message = messages.message().await?.unwrap_or_default();
+    Ok(tonic::Response::from_parts(metadata, message, extensions))
 }
 
 fn with(mut request: Request<Bytes>, name: &'static str, value: &str) -> Result<Request<Bytes>> {
