@@ -4,6 +4,7 @@
 mod accounts;
 mod apart;
 mod commands;
+mod control;
 mod demo;
 mod endings;
 mod library;

@@ -1,0 +1,172 @@
+//! What operators do from the terminal.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::product::{Up, folder, resido, text};
+
+/// Commands on the data directory of a product that runs.
+struct Terminal {
+    data: std::path::PathBuf,
+    _up: Up,
+    _folder: tempfile::TempDir,
+}
+
+impl Terminal {
+    fn start() -> Self {
+        let folder = folder();
+        let data = folder.path().join("data");
+        Self {
+            _up: Up::start(&data, &[]),
+            data,
+            _folder: folder,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = resido(arguments);
+        let command = command.arg("--data-dir").arg(&self.data);
+        command.stdin(std::process::Stdio::null()).output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--format", "json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The exit code, and what was said of it.
+    fn refused(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        (output.status.code().unwrap(), text(&output.stderr))
+    }
+}
+
+#[test]
+fn tenants_are_governed_from_the_terminal() {
+    let terminal = Terminal::start();
+    let create = ["tenants", "create", "acme", "--email", "ada@acme.example"];
+    let created = terminal.json(&create);
+    assert_eq!(created["tenant"]["state"], "ACTIVE");
+    assert_eq!(created["activationToken"].as_str().unwrap().len(), 43);
+    let name = created["tenant"]["name"].as_str().unwrap();
+
+    let listed = terminal.run(&["tenants", "list"]);
+    let listed = text(&listed.stdout);
+    assert!(listed.starts_with("SLUG"), "{listed}");
+    assert!(listed.contains("acme  ACTIVE"), "{listed}");
+    let by_plan = ["tenants", "list", "--filter", "plan = \"gold\""];
+    assert_eq!(terminal.json(&by_plan), Value::Array(Vec::new()));
+
+    for (arguments, state) in [
+        (
+            &["tenants", "suspend", "acme", "--reason", "unpaid"][..],
+            "SUSPENDED",
+        ),
+        (&["tenants", "resume", "acme"], "ACTIVE"),
+        (
+            &["tenants", "maintenance", "acme", "read-only"],
+            "MAINTENANCE",
+        ),
+        (&["tenants", "maintenance", name, "off"], "ACTIVE"),
+        (&["tenants", "delete", "acme", "--yes"], "DELETING"),
+        (&["tenants", "undelete", name], "ACTIVE"),
+    ] {
+        assert_eq!(terminal.json(arguments)["state"], state, "{arguments:?}");
+    }
+    let renamed = [
+        "tenants",
+        "update",
+        "acme",
+        "--slug",
+        "acme-homes",
+        "--set",
+        "theme=dark",
+    ];
+    let renamed = terminal.json(&renamed);
+    assert_eq!(renamed["aliases"][0], "acme");
+    assert_eq!(renamed["settings"]["theme"], "dark");
+
+    let record = terminal.json(&["audit", "--tenant", "acme-homes"]);
+    let events = record.as_array().unwrap();
+    let actions: Vec<_> = events.iter().map(|event| &event["action"]).collect();
+    assert!(
+        actions.iter().any(|action| *action == "tenants.suspend"),
+        "{actions:?}"
+    );
+    assert!(
+        events.iter().all(|event| event["actor"] == "services/cli"),
+        "{record}"
+    );
+}
+
+#[test]
+fn exit_codes_say_why_a_command_did_nothing() {
+    let terminal = Terminal::start();
+    let (code, said) = terminal.refused(&["tenants", "create", "acme", "--email", "nobody"]);
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("`tenant.contact_email` is not an e-mail address"),
+        "{said}"
+    );
+    let (code, said) = terminal.refused(&["tenants", "show", "acme"]);
+    assert_eq!(code, 4, "{said}");
+    let create = ["tenants", "create", "acme", "--email", "ada@acme.example"];
+    terminal.json(&create);
+    let (code, said) = terminal.refused(&create);
+    assert_eq!((code, said.contains("TENANT_EXISTS")), (3, true), "{said}");
+    for destructive in ["delete", "purge"] {
+        let (code, said) = terminal.refused(&["tenants", destructive, "acme"]);
+        assert_eq!((code, said.contains("--yes")), (2, true), "{said}");
+    }
+    let (code, said) = terminal.refused(&["tenants", "purge", "acme", "--yes"]);
+    assert_eq!((code, said.contains("TENANT_STATE")), (3, true), "{said}");
+    let (code, said) = terminal.refused(&["users", "show", "x@y.example", "--tenant", "acme"]);
+    assert_ne!(code, 0, "{said}");
+    assert!(said.contains("is no member of"), "{said}");
+}
+
+#[test]
+fn people_are_governed_from_the_terminal() {
+    let terminal = Terminal::start();
+    terminal.json(&["tenants", "create", "acme", "--email", "ada@acme.example"]);
+    let invite = [
+        "users",
+        "invite",
+        "bob@acme.example",
+        "--tenant",
+        "acme",
+        "--role",
+        "viewer",
+    ];
+    let invitation = terminal.json(&invite);
+    assert_eq!(invitation["state"], "OPEN");
+    assert_eq!(invitation["roles"][0], "viewer");
+    assert!(
+        terminal
+            .run(&["users", "list", "--tenant", "acme"])
+            .status
+            .success()
+    );
+    assert!(
+        terminal
+            .run(&["users", "reset-password", "nobody@acme.example"])
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn a_data_directory_without_a_database_is_left_alone() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    let mut command = resido(&["tenants", "list", "--data-dir"]);
+    let output = command.arg(&data).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("no database yet"),
+        "{output:?}"
+    );
+    assert!(!data.exists());
+}
