@@ -1,7 +1,7 @@
 //! The guide to a service of one's own, followed word by word.
 
 use std::{
-    env, fs,
+    fs,
     os::unix::{
         fs::{PermissionsExt as _, symlink},
         process::CommandExt as _,
@@ -70,9 +70,11 @@ impl Desk {
         // The very versions that the product is built of.
         let lock = Path::new(ROOT).join("Cargo.lock");
         fs::copy(lock, folder.join("Cargo.lock")).unwrap();
-        let path = format!("{}:{}", bin.display(), env::var("PATH").unwrap());
         let target = Path::new(ROOT).join("target/guide").display().to_string();
-        let own = [("PATH", path), ("CARGO_TARGET_DIR", target)];
+        let own = [
+            ("BIN", bin.display().to_string()),
+            ("CARGO_TARGET_DIR", target),
+        ];
         Self {
             folder,
             variables: own.into_iter().chain(variables).collect(),
@@ -86,8 +88,9 @@ impl Desk {
     }
 
     fn bash(&self, script: &str) -> Command {
+        let script = format!("PATH=$BIN:$PATH\n{script}");
         let mut bash = Command::new("bash");
-        bash.args(["-euo", "pipefail", "-c", script])
+        bash.args(["-euo", "pipefail", "-c", &script])
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env_remove("RESIDO_CONFIG")
             .env("LC_ALL", "C")
