@@ -74,6 +74,17 @@ impl DataDir {
         Ok(Self(path))
     }
 
+    /// Opens a folder of secrets, making it for its owner alone if it is not
+    /// there.
+    pub(crate) fn private(path: &Path) -> Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot create {}", path.display()))?;
+        Self::open(path)
+    }
+
     /// Opens the folder if it is there; makes nothing.
     pub(crate) fn find(path: &Path) -> Result<Option<Self>> {
         match path.canonicalize() {

@@ -23,6 +23,7 @@ mod run;
 mod serving;
 pub mod settings;
 mod terminal;
+mod token_keys;
 mod up;
 mod wiring;
 

@@ -16,8 +16,6 @@ use tonic::service::Routes;
 
 use crate::{data_dir::DataDir, settings::Settings};
 
-/// Key that signs access tokens.
-pub(crate) const TOKEN_KEY: &str = "token-key.pem";
 /// Key that signs contexts.
 pub(crate) const CONTEXT_KEY: &str = "context-key.pem";
 

@@ -6,17 +6,21 @@
 
 mod control;
 mod database;
+mod keys;
 mod migrate;
 mod root;
 mod serve;
 mod time;
+mod token;
 
 pub(crate) use control::{
     Audit, ControlTarget, Listed, Maintenance, OneTenant, OneUser, TenantCommands, Tenants,
     UserCommands, Users,
 };
 pub(crate) use database::{Database, Db, Login};
+pub(crate) use keys::{KeyCommands, Keys};
 pub(crate) use migrate::{Migrate, Migrations, SetName};
 pub use root::Cli;
 pub(crate) use root::{Command, Described, Format, Global, LogFormat};
 pub(crate) use serve::{ControlPlane, Gateway, Housing, Service, Up};
+pub(crate) use token::Token;

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::{Audit, ControlPlane, Db, Gateway, Housing, Migrate, TenantCommands, Up, UserCommands};
+use super::{
+    Audit, ControlPlane, Db, Gateway, Housing, KeyCommands, Migrate, TenantCommands, Token, Up,
+    UserCommands,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 the command line is wrong, 130 told to end twice.
@@ -85,6 +88,10 @@ pub(crate) enum Command {
     Users(UserCommands),
     /// Print the record of who did what
     Audit(Audit),
+    /// List and rotate the keys that sign access tokens
+    Keys(KeyCommands),
+    /// Print an access token of the operator
+    Token(Token),
     /// List the routes of the gateway and who may call them
     Routes(Described),
     /// Print the OpenAPI document of the gateway

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use resido_control_plane::ControlPlane;
+use resido_control_plane::{ControlPlane, KeyRing};
 use resido_gateway::Gateway;
 use resido_observability::Metrics;
 use resido_tenancy::{
@@ -30,8 +30,8 @@ use crate::{
     progress::Progress,
     serving::{Door, serve},
     settings::Settings,
-    terminal,
-    wiring::{self, CONTROL_PLANE, HOUSING, Part, TOKEN_KEY},
+    terminal, token_keys,
+    wiring::{self, CONTROL_PLANE, HOUSING, Part},
 };
 
 /// Runs the gateway until a signal.
@@ -71,27 +71,40 @@ pub(crate) async fn control_plane(
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let (service, migrating) = prepared;
+    let service = prepared.service;
     let mut parts = Tasks::new();
+    let following = token_keys::follow(prepared.dir, prepared.keys, service.clone(), end.clone());
+    parts.spawn(async {
+        following.await;
+        Ok(())
+    });
     let background = service.clone().run(end.clone());
     parts.spawn(async {
         background.await;
         Ok(())
     });
     let ended = alone.run(service.routes(), parts, end).await;
-    if let Some(migrating) = migrating {
+    if let Some(migrating) = prepared.migrating {
         migrating.abort();
     }
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-/// Migrates what is to be migrated and prepares the control plane. Migrations
-/// that take long go on in the task that is returned.
+/// A control plane that can be run, and the keys of its access tokens.
+struct Prepared {
+    service: ControlPlane,
+    dir: DataDir,
+    keys: KeyRing,
+    /// Migrations that are still going on.
+    migrating: Option<JoinHandle<()>>,
+}
+
+/// Migrates what is to be migrated and prepares the control plane.
 async fn prepare(
     flags: &cli::ControlPlane,
     settings: Settings,
     metrics: &Metrics,
-) -> Result<(ControlPlane, Option<JoinHandle<()>>)> {
+) -> Result<Prepared> {
     let dir = DataDir::open(&flags.data_dir)?;
     let config = settings
         .database
@@ -100,9 +113,15 @@ async fn prepare(
     let sets = migrating::sets(&settings)?;
     let progress = Progress::new(terminal::note);
     let migrating = migrating::at_start(&db, &sets, &settings, &progress).await?;
-    let key = wiring::key(&dir, TOKEN_KEY)?;
+    let keys = token_keys::load(&dir)?;
     let credentials = operator::credentials(&dir, &db).await?;
-    let service = ControlPlane::new(db, sets, key, settings.control_plane, metrics.clone());
+    let service = ControlPlane::new(
+        db,
+        sets,
+        keys.clone(),
+        settings.control_plane,
+        metrics.clone(),
+    );
     match credentials {
         Some(operator) => {
             let password = SecretString::from(operator.password);
@@ -114,7 +133,12 @@ async fn prepare(
             "the operator's password is left as it is"
         ),
     }
-    Ok((service, migrating))
+    Ok(Prepared {
+        service,
+        dir,
+        keys,
+        migrating,
+    })
 }
 
 /// Runs the housing service until a signal.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow};
-use resido_control_plane::ControlPlane;
+use resido_control_plane::{ControlPlane, KeyRing};
 use resido_gateway::Gateway;
 use resido_observability::Metrics;
 use resido_tenancy::{context::Signer, db::TenantDatabase};
@@ -15,6 +15,7 @@ use crate::{
     data_dir::DataDir,
     ending::{Tasks, all_ended, flat},
     serving::{Door, serve},
+    token_keys,
     wiring::{self, CONTEXT_KEY, CONTROL_PLANE, HOUSING},
 };
 
@@ -35,6 +36,8 @@ pub(super) struct Parts {
 /// What the services work with.
 pub(super) struct Services {
     pub(super) control_plane: ControlPlane,
+    /// Those of access tokens.
+    pub(super) keys: KeyRing,
     pub(super) housing: TenantDatabase,
     pub(super) metrics: Metrics,
     pub(super) migrating: Option<JoinHandle<()>>,
@@ -71,6 +74,16 @@ impl Parts {
         let gateway = Gateway::new(&config, upstreams, signer, metrics)?;
 
         let (front, back) = (parts.end_front.clone(), parts.end_back.clone());
+        let following = token_keys::follow(
+            dir.clone(),
+            services.keys,
+            services.control_plane.clone(),
+            back.clone(),
+        );
+        parts.back.spawn(async {
+            following.await;
+            Ok(())
+        });
         let background = services.control_plane.run(back.clone());
         parts.back.spawn(async {
             background.await;

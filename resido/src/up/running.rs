@@ -23,7 +23,8 @@ use crate::{
     logins::Urls,
     migrating, operator,
     settings::Settings,
-    wiring::{self, CONTEXT_KEY, CONTROL_PLANE, HOUSING, TOKEN_KEY},
+    token_keys,
+    wiring::{self, CONTEXT_KEY, CONTROL_PLANE, HOUSING},
 };
 
 /// Everything, running. Dropped, it ends at once; [`stop`](Self::stop) ends it in
@@ -106,9 +107,9 @@ async fn services(options: &UpOptions, dir: &DataDir, urls: &Urls) -> Result<(Se
 
     let credentials = operator::credentials(dir, &control).await?;
     let operator = credentials.with_context(|| operator::advice(dir))?;
-    let key = wiring::key(dir, TOKEN_KEY)?;
+    let keys = token_keys::load(dir)?;
     let config = settings.control_plane.clone();
-    let control_plane = ControlPlane::new(control, sets, key, config, metrics.clone());
+    let control_plane = ControlPlane::new(control, sets, keys.clone(), config, metrics.clone());
     let password = SecretString::from(operator.password.as_str());
     control_plane.ensure_operator(&password).await?;
     if options.demo {
@@ -119,6 +120,7 @@ async fn services(options: &UpOptions, dir: &DataDir, urls: &Urls) -> Result<(Se
     }
     let services = Services {
         control_plane,
+        keys,
         housing,
         metrics,
         migrating,

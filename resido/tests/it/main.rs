@@ -7,6 +7,7 @@ mod commands;
 mod control;
 mod demo;
 mod endings;
+mod keys;
 mod library;
 mod lifecycle;
 mod logins;
