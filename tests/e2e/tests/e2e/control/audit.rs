@@ -1,7 +1,8 @@
 //! Whatever changes is recorded with it, and a record stays as it was written.
 
 use resido_proto::{
-    identity_api::v1 as identity,
+    identity::Role,
+    identity_api::v1::{self as identity, audit_service_client::AuditServiceClient},
     ids::UserId,
     tenancy::v1::{self as proto},
 };
@@ -148,6 +149,19 @@ async fn records_are_not_changed_by_anybody() {
     plane.create("acme").await;
     let control = resido_e2e::database::connect(&base.database.control_url);
     let control = control.await.unwrap();
+    let services = resido_e2e::database::connect(&base.database.app_url);
+    let services = services.await.unwrap();
+    for statement in [
+        "select * from public.audit_log",
+        "insert into public.audit_log (actor, action, resource) values ('x', 'y', 'z')",
+        "update public.audit_log set actor = 'users/other'",
+        "delete from public.audit_log",
+        "truncate public.audit_log",
+    ] {
+        let refused = services.execute(statement, &[]).await.unwrap_err();
+        let code = refused.code().unwrap().code().to_owned();
+        assert_eq!(code, "42501", "{statement}");
+    }
     for client in [&base.admin, &control] {
         for change in [
             "update audit_log set actor = 'users/other'",
@@ -161,4 +175,119 @@ async fn records_are_not_changed_by_anybody() {
         }
     }
     assert_eq!(records(&base, "tenants.create").await.len(), 1);
+}
+
+/// Returns the numbers and actions of the events that somebody sees, page by
+/// page, or why nothing is seen.
+async fn listed(
+    plane: &Plane,
+    caller: Caller,
+    filter: &str,
+    page_size: i32,
+) -> Result<Vec<identity::AuditEvent>, String> {
+    let mut log = AuditServiceClient::new(plane.door());
+    let (mut events, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let list = identity::ListAuditEventsRequest {
+            page_size,
+            page_token,
+            filter: filter.to_owned(),
+        };
+        let list = plane.request(caller, list);
+        let listed = log.list_audit_events(list).await;
+        let page = listed.map_err(|status| reason(&status))?.into_inner();
+        events.extend(page.audit_events);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(events);
+        }
+    }
+}
+
+fn number(event: &identity::AuditEvent) -> i64 {
+    let number = event.name.strip_prefix("audit-events/");
+    number.unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn admins_see_what_concerns_their_tenant_and_staff_everything() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let (acme, _) = plane.create("acme").await;
+    let (globex, _) = plane.create("globex").await;
+    plane.suspend(globex.id).await.unwrap();
+    plane.resume(globex.id).await.unwrap();
+    let all = listed(&plane, Caller::Operator, "", 0).await.unwrap();
+    let expected = base.count("select count(*) from audit_log").await;
+    assert_eq!(i64::try_from(all.len()).unwrap(), expected);
+    assert_eq!(all[0].action, "tenants.resume");
+    assert!(
+        all.windows(2)
+            .all(|pair| number(&pair[0]) > number(&pair[1]))
+    );
+    for size in 1..4 {
+        let pages = listed(&plane, Caller::Operator, "", size).await.unwrap();
+        assert_eq!(pages, all, "pages of {size}");
+    }
+
+    let owner = Caller::Owner(acme, UserId::new());
+    let name = acme.id.resource_name();
+    let other = format!("tenant = \"{}\"", globex.id.resource_name());
+    let any = format!("{other} OR NOT {other}");
+    for (filter, actions) in [
+        ("", &["tenants.create"][..]),
+        (&*other, &[]),
+        (&*any, &["tenants.create"]),
+        ("action = tenants.suspend", &[]),
+    ] {
+        let seen = listed(&plane, owner, filter, 0).await.unwrap();
+        let found: Vec<_> = seen.iter().map(|event| &*event.action).collect();
+        assert_eq!(found, actions, "{filter}");
+        assert!(seen.iter().all(|event| event.tenant == name), "{filter}");
+    }
+    for (filter, count) in [
+        (&*other, 3),
+        ("action = \"tenants.*\"", 4),
+        ("action = tenants.suspend", 1),
+        ("event_time > \"2100-01-01T00:00:00Z\"", 0),
+        (&*format!("request_id = \"{REQUEST_ID}\""), 4),
+        ("actor = users/nobody", 0),
+        ("behalf_of:*", 0),
+    ] {
+        let seen = listed(&plane, Caller::Operator, filter, 0).await.unwrap();
+        assert_eq!(seen.len(), count, "{filter}");
+    }
+    let suspended = "action = tenants.suspend";
+    let event = listed(&plane, Caller::Operator, suspended, 0)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(event.resource, globex.id.resource_name());
+    let after = event.after.unwrap().fields;
+    assert_eq!(
+        after["state"].kind,
+        Some(prost_types::value::Kind::StringValue("suspended".into()))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_record_is_not_for_everybody() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let (acme, _) = plane.create("acme").await;
+    let odd = listed(&plane, Caller::Operator, "password = x", 0).await;
+    assert_eq!(odd, Err("REQUEST_INVALID".to_owned()));
+    for (caller, roles) in [
+        (Caller::Owner(acme, UserId::new()), Role::MEMBER),
+        // A role counts where it belongs.
+        (Caller::Owner(acme, UserId::new()), Role::PLATFORM_ADMIN),
+        (Caller::Operator, Role::OWNER),
+        (Caller::Anonymous, Role::OWNER),
+    ] {
+        let list = identity::ListAuditEventsRequest::default();
+        let list = plane.request_by(caller, list, |claims| claims.roles = vec![roles]);
+        let mut log = AuditServiceClient::new(plane.door());
+        let refused = log.list_audit_events(list).await.unwrap_err();
+        assert_eq!(reason(&refused), "ROLE_REQUIRED", "{caller:?}");
+    }
 }

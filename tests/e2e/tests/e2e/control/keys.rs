@@ -21,6 +21,7 @@ async fn published_keys_verify_access_tokens() {
     let answer = answer.await.unwrap();
     assert_eq!(answer.status, 200);
     assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!(answer.headers["cache-control"], "public, max-age=60");
     let keys: JwkSet = serde_json::from_slice(&answer.body).unwrap();
     let private = String::from_utf8_lossy(&answer.body).contains("\"d\":");
     assert!(!private, "the keys are public ones");
@@ -43,4 +44,22 @@ async fn published_keys_verify_access_tokens() {
     forged[dot] = if forged[dot] == b'A' { b'B' } else { b'A' };
     let forged = String::from_utf8(forged).unwrap();
     assert!(jsonwebtoken::decode::<AccessClaims>(&forged, &key, &validation).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_of_openid_connect_find_the_keys() {
+    let product = product().await;
+    let uri = "/.well-known/openid-configuration";
+    let request = Request::get(uri).body("").unwrap();
+    let answer = raw::send(product.gateway, Version::One, request);
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    assert_eq!(answer.headers["cache-control"], "public, max-age=60");
+    let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(document["issuer"], ACCESS_ISSUER);
+    let keys = "http://127.0.0.1:8080/.well-known/jwks.json";
+    assert_eq!(document["jwks_uri"], keys);
+    let algorithms = &document["id_token_signing_alg_values_supported"];
+    assert_eq!(algorithms, &serde_json::json!(["EdDSA"]));
 }

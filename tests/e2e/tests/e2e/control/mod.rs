@@ -5,6 +5,7 @@
 //! where the control plane alone must be taken apart ([`plane`]), it runs in
 //! this process behind the layer that lets contexts in.
 
+mod api_keys;
 mod audit;
 mod crashes;
 mod create;

@@ -122,6 +122,11 @@ impl Base {
 }
 
 impl Plane {
+    /// Returns the control plane behind its layer, for clients of all services.
+    pub(super) fn door(&self) -> ContextService<Routes> {
+        self.door.clone()
+    }
+
     /// Returns a call as somebody.
     pub(super) fn request<T>(&self, caller: Caller, message: T) -> Request<T> {
         self.request_by(caller, message, |_| {})
