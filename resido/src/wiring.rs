@@ -117,6 +117,19 @@ fn operation_rules() -> Vec<HttpRule> {
     }]
 }
 
+/// Returns the settings of the control plane, whose mails go into the data
+/// directory where nothing else is set.
+pub(crate) fn control_plane(settings: &Settings, dir: &DataDir) -> resido_control_plane::Config {
+    let mut config = settings.control_plane.clone();
+    let outbox = &mut config.mail.outbox_dir;
+    *outbox = if outbox.as_os_str().is_empty() {
+        dir.path().join("outbox")
+    } else {
+        settings.resolve(outbox)
+    };
+    config
+}
+
 /// Returns the signing key in a file of the data directory, made on first use.
 pub(crate) fn key(dir: &DataDir, file: &str) -> Result<SigningKey> {
     let pem = dir.secret(file, || Ok(SigningKey::generate_pem()?))?;

@@ -115,13 +115,8 @@ async fn prepare(
     let migrating = migrating::at_start(&db, &sets, &settings, &progress).await?;
     let keys = token_keys::load(&dir)?;
     let credentials = operator::credentials(&dir, &db).await?;
-    let service = ControlPlane::new(
-        db,
-        sets,
-        keys.clone(),
-        settings.control_plane,
-        metrics.clone(),
-    );
+    let config = wiring::control_plane(&settings, &dir);
+    let service = ControlPlane::new(db, sets, keys.clone(), config, metrics.clone());
     match credentials {
         Some(operator) => {
             let password = SecretString::from(operator.password);

@@ -108,7 +108,7 @@ async fn services(options: &UpOptions, dir: &DataDir, urls: &Urls) -> Result<(Se
     let credentials = operator::credentials(dir, &control).await?;
     let operator = credentials.with_context(|| operator::advice(dir))?;
     let keys = token_keys::load(dir)?;
-    let config = settings.control_plane.clone();
+    let config = wiring::control_plane(settings, dir);
     let control_plane = ControlPlane::new(control, sets, keys.clone(), config, metrics.clone());
     let password = SecretString::from(operator.password.as_str());
     control_plane.ensure_operator(&password).await?;

@@ -6,7 +6,7 @@ use argon2::Params;
 use resido_proto::identity::ACCESS_ISSUER;
 use serde::Deserialize;
 
-use crate::faults::Faults;
+use crate::{faults::Faults, mail::MailConfig};
 
 /// The name under which the gateway addresses contexts to this service.
 pub const NAME: &str = "control-plane";
@@ -46,6 +46,8 @@ pub struct Config {
     /// was renewed, in seconds, 60 to 31,536,000 (a year); default 7,776,000 (90
     /// days).
     pub login_seconds: u32,
+    /// How mails are sent.
+    pub mail: MailConfig,
     /// Tenants provisioned at once, 1 to 1024; default 4.
     pub max_provisioning: u16,
     /// Tenants that wait to be provisioned at most, 0 to 65535; default 64.
@@ -82,6 +84,7 @@ impl Default for Config {
             password_lanes: Params::DEFAULT_P_COST,
             refresh_token_seconds: 30 * DAY,
             login_seconds: 90 * DAY,
+            mail: MailConfig::default(),
             max_provisioning: 4,
             max_waiting_provisioning: 64,
             max_watches: 256,
@@ -134,6 +137,8 @@ impl Config {
                          without a slash at the end";
             faults.push(fault.to_owned());
         }
+        let mail = self.mail.faults().into_iter();
+        faults.extend(mail.map(|fault| format!("mail.{fault}")));
         faults
     }
 
@@ -200,6 +205,10 @@ mod tests {
             password_lanes: 17,
             refresh_token_seconds: 59,
             login_seconds: u32::MAX,
+            mail: MailConfig {
+                from: String::new(),
+                ..MailConfig::default()
+            },
             max_provisioning: 0,
             max_watches: 0,
             heartbeat_seconds: 0,
@@ -207,7 +216,7 @@ mod tests {
             lease_seconds: 1,
             ..Config::default()
         };
-        assert_eq!(config.faults().len(), 14, "{:?}", config.faults());
+        assert_eq!(config.faults().len(), 15, "{:?}", config.faults());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     auth::Auth,
     grpc::{self, Rooms},
     impersonation::Impersonations,
-    mail::Post,
+    mail::{Post, Sender},
     operations::Operations,
     passwords::Hasher,
     roles::Roles,
@@ -50,6 +50,7 @@ pub struct Holder {
 pub struct ControlPlane {
     db: PublicDatabase,
     config: Config,
+    post: Post,
     tenants: Tenants,
     operations: Operations,
     reconciler: Reconciler,
@@ -112,6 +113,7 @@ impl ControlPlane {
             uses: Uses::default(),
             db,
             config,
+            post,
             feed,
             tracker,
             closing,
@@ -140,10 +142,12 @@ impl ControlPlane {
     pub async fn run(self, shutdown: CancellationToken) {
         let uses = self.uses.run(self.db.clone(), self.closing.clone());
         self.tracker.spawn(uses);
+        let sender = Sender::new(self.db.clone(), &self.config, self.post);
         let feed = self
             .feed
             .run(self.db, self.config.heartbeat(), self.closing.clone());
         self.tracker.spawn(feed);
+        self.tracker.spawn(sender.run(self.closing.clone()));
         self.tracker
             .spawn(self.reconciler.run(self.closing.clone()));
         shutdown.cancelled().await;

@@ -35,5 +35,6 @@ pub use config::{Config, NAME};
 pub use control_plane::{ControlPlane, Holder, OPERATOR_EMAIL};
 pub use error::Error;
 pub use faults::{Faults, Step};
+pub use mail::{MailConfig, Secret};
 pub use tenants::Reconciled;
 pub use tokens::KeyRing;

@@ -38,7 +38,6 @@ impl Kind {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is sent yet"))]
     /// Reads an occasion as it is stored.
     pub(super) fn stored(
         name: &str,

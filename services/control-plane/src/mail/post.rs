@@ -16,4 +16,9 @@ impl Post {
     pub(crate) fn wake(&self) {
         self.new.notify_one();
     }
+
+    /// Waits for new mails.
+    pub(super) async fn woken(&self) {
+        self.new.notified().await;
+    }
 }

@@ -1,13 +1,52 @@
 //! Mails that wait to be sent, in the control plane's tables.
 
-use resido_tenancy::db::{PublicTx, params};
+use std::time::{Duration, SystemTime};
+
+use resido_proto::ids::{TenantId, UserId};
+use resido_tenancy::db::{PublicTx, Row, params};
 use uuid::Uuid;
 
 use super::model::Kind;
-use crate::{Error, email::Email};
+use crate::{Error, email::Email, row::column, tokens::Activation};
 
 const ENQUEUE: &str = "
     insert into mails (id, kind, email, tenant_id, invitation_id) values ($1, $2, $3, $4, $5)";
+/// Who sends has two minutes, far more than it takes; then another may.
+const CLAIM: &str = "
+    update mails set attempts = attempts + 1, next_time = now() + interval '2 minutes'
+     where id in (select id from mails where next_time <= now()
+                   order by next_time limit $1 for update skip locked)
+    returning id, kind, email, tenant_id, invitation_id, attempts";
+const DONE: &str = "delete from mails where id = $1";
+const LATER: &str = "
+    update mails set next_time = now() + $2::int8 * interval '1 second' where id = $1";
+const PERSON: &str = "select id from users where email = $1";
+const KEEP: &str = "
+    insert into one_time_tokens (token_hash, kind, user_id, expire_time)
+    values ($1, $2, $3, now() + $4::int8 * interval '1 second')";
+const TENANT: &str = "select display_name from tenants where id = $1 and state <> 'purged'";
+/// Its row is locked: a token is not made while the invitation is withdrawn.
+const INVITATION: &str = "
+    select i.roles, i.expire_time, t.display_name
+      from invitations i join tenants t on t.id = i.tenant_id
+     where i.id = $1 and i.state = 'open' and i.expire_time > now() and t.state = 'active'
+       for no key update of i";
+const VOID_INVITATION: &str = "
+    delete from activation_tokens where invitation_id = $1 and use_time is null";
+const KEEP_INVITATION: &str = "
+    insert into activation_tokens
+           (token_hash, tenant_id, email, roles, expire_time, invitation_id)
+    values ($1, $2, $3, $4, $5, $6)";
+
+/// A mail that is due.
+pub(super) struct Due {
+    pub(super) id: Uuid,
+    /// None if what is stored makes no sense.
+    pub(super) kind: Option<Kind>,
+    pub(super) email: String,
+    /// How often it was tried, this time included.
+    pub(super) attempts: i32,
+}
 
 /// Asks for a mail, which is sent once the transaction has ended. Whether there is
 /// anybody with this address is not looked at.
@@ -24,4 +63,93 @@ pub(crate) async fn enqueue(tx: &PublicTx, email: &Email, kind: Kind) -> Result<
     )
     .await?;
     Ok(())
+}
+
+/// Takes mails that are due, so many at most.
+pub(super) async fn claim(tx: &PublicTx, most: i64) -> Result<Vec<Due>, Error> {
+    let rows = tx.query(CLAIM, params![most]).await?;
+    rows.iter().map(due).collect()
+}
+
+/// Forgets a mail.
+pub(super) async fn done(tx: &PublicTx, id: Uuid) -> Result<(), Error> {
+    tx.execute(DONE, params![id]).await?;
+    Ok(())
+}
+
+/// Puts a mail off.
+pub(super) async fn later(tx: &PublicTx, id: Uuid, wait: Duration) -> Result<(), Error> {
+    let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+    tx.execute(LATER, params![id, seconds]).await?;
+    Ok(())
+}
+
+/// Returns the person with an address, if there is one.
+pub(super) async fn person(tx: &PublicTx, email: &str) -> Result<Option<UserId>, Error> {
+    let row = tx.query_opt(PERSON, params![email]).await?;
+    row.map(|row| column::<Uuid>(&row, "id").map(UserId::from_uuid))
+        .transpose()
+}
+
+/// Makes a token for a person.
+pub(super) async fn token(
+    tx: &PublicTx,
+    kind: Kind,
+    user: UserId,
+    life: Duration,
+) -> Result<String, Error> {
+    let token = Activation::generate()?;
+    let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
+    tx.execute(
+        KEEP,
+        params![token.hash(), kind.name(), user.as_uuid(), seconds],
+    )
+    .await?;
+    Ok(token.into_text())
+}
+
+/// Returns the name of a tenant, if it is there.
+pub(super) async fn tenant(tx: &PublicTx, tenant: TenantId) -> Result<Option<String>, Error> {
+    let row = tx.query_opt(TENANT, params![tenant.as_uuid()]).await?;
+    row.map(|row| column(&row, "display_name")).transpose()
+}
+
+/// Makes a token for an invitation that is open, and voids those before. Returns it
+/// with the name of the tenant.
+pub(super) async fn invitation(
+    tx: &PublicTx,
+    (tenant, invitation): (TenantId, Uuid),
+    email: &str,
+) -> Result<Option<(String, String)>, Error> {
+    let Some(row) = tx.query_opt(INVITATION, params![invitation]).await? else {
+        return Ok(None);
+    };
+    let roles: Vec<String> = column(&row, "roles")?;
+    let expires: SystemTime = column(&row, "expire_time")?;
+    let token = Activation::generate()?;
+    tx.execute(VOID_INVITATION, params![invitation]).await?;
+    tx.execute(
+        KEEP_INVITATION,
+        params![
+            token.hash(),
+            tenant.as_uuid(),
+            email,
+            roles,
+            expires,
+            invitation
+        ],
+    )
+    .await?;
+    Ok(Some((token.into_text(), column(&row, "display_name")?)))
+}
+
+fn due(row: &Row) -> Result<Due, Error> {
+    let tenant: Option<Uuid> = column(row, "tenant_id")?;
+    let tenant = tenant.map(TenantId::from_uuid);
+    Ok(Due {
+        id: column(row, "id")?,
+        kind: Kind::stored(column(row, "kind")?, tenant, column(row, "invitation_id")?),
+        email: column(row, "email")?,
+        attempts: column(row, "attempts")?,
+    })
 }
