@@ -50,11 +50,11 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         }
     }
     let code = match cli.command {
-        Command::Up(up) => commands::up(*up, settings, format)
+        Command::Up(up) => Box::pin(commands::up(*up, settings, format))
             .await
             .map(|()| ExitCode::SUCCESS),
         Command::Gateway(flags) => commands::gateway(&flags, settings).await,
-        Command::ControlPlane(flags) => commands::control_plane(&flags, settings).await,
+        Command::ControlPlane(flags) => Box::pin(commands::control_plane(&flags, settings)).await,
         Command::Housing(flags) => commands::housing(&flags, settings).await,
         Command::Migrate(command) => commands::migrate(&command, settings, format).await,
         Command::Tenants(flags) => Box::pin(commands::tenants(&flags, settings, format)).await,
