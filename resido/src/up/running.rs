@@ -60,8 +60,8 @@ pub async fn start(options: UpOptions) -> Result<Running> {
     let addresses = listeners.addresses()?;
     let dir = DataDir::open(&options.data_dir)?;
     let (database, urls) = Database::open(&options, &dir).await?;
-    let (services, operator) = services(&options, &dir, &urls).await?;
-    let parts = Parts::start(&options, &dir, services, listeners).await?;
+    let (services, operator) = Box::pin(services(&options, &dir, &urls)).await?;
+    let parts = Box::pin(Parts::start(&options, &dir, services, listeners)).await?;
     Ok(Running {
         gateway: addresses.gateway,
         admin: addresses.admin,

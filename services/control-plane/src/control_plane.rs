@@ -107,7 +107,7 @@ impl ControlPlane {
             ),
             impersonations: Impersonations::new(db.clone(), issuer.clone()),
             issuer,
-            users: Users::new(db.clone(), hasher.clone(), guard, post),
+            users: Users::new(db.clone(), hasher.clone(), guard, post.clone()),
             roles: Roles::new(db.clone()),
             seeds: Seeds::new(db.clone(), hasher),
             uses: Uses::default(),

@@ -287,14 +287,12 @@ async fn nobody_gets_a_secret_with_more_than_their_own_rights() {
             name: owners.name.clone(),
             overlap: None,
         };
-        let rotate = office
-            .plane
-            .request_by(office.caller(), rotate, |claims| {
-                if role == Role::OWNER {
-                    act(claims);
-                }
-                claims.roles = vec![role];
-            });
+        let rotate = office.plane.request_by(office.caller(), rotate, |claims| {
+            if role == Role::OWNER {
+                act(claims);
+            }
+            claims.roles = vec![role];
+        });
         let refused = office.keys().rotate_api_key(rotate).await.unwrap_err();
         assert_eq!(reason(&refused), refusal);
     }
