@@ -22,8 +22,8 @@ async fn schemas_and_roles_of_nobody_are_reported_and_kept() {
     base.sql(&format!("create role {role}")).await;
     for _ in 0..2 {
         let found = plane.reconcile().await;
-        assert_eq!(found.orphan_schemas, [schema.clone()]);
-        assert_eq!(found.orphan_roles, [role.clone()]);
+        assert_eq!(found.orphan_schemas, std::slice::from_ref(&schema));
+        assert_eq!(found.orphan_roles, std::slice::from_ref(&role));
     }
     let left = format!("select count(*) from pg_namespace where nspname = '{schema}'");
     assert_eq!(base.count(&left).await, 1);
