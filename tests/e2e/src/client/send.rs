@@ -183,7 +183,8 @@ impl Client {
         }
         let raw = raw::send(self.address, Version::One, request).await?;
         let method = schema::method(call.path)?;
-        let outcome = if raw.status.is_success() && !is_plain(&method) {
+        let looked_at = is_plain(&method) && !is_raw(&method);
+        let outcome = if raw.status.is_success() && !looked_at {
             Ok(Value::Null)
         } else if raw.status.is_success() {
             Ok(schema::normalise(method.output(), &raw.body)?)
@@ -204,10 +205,14 @@ impl Client {
     }
 }
 
-/// Whether one message comes back, in a form that every protocol has.
+/// Whether one message goes and one comes back.
 fn is_plain(method: &MethodDescriptor) -> bool {
-    let streams = method.is_client_streaming() || method.is_server_streaming();
-    !streams && method.output().full_name() != "google.api.HttpBody"
+    !method.is_client_streaming() && !method.is_server_streaming()
+}
+
+/// Whether raw bytes come back over REST.
+fn is_raw(method: &MethodDescriptor) -> bool {
+    method.output().full_name() == "google.api.HttpBody"
 }
 
 fn message_of(method: &MethodDescriptor, message: &Bytes) -> Result<Value> {

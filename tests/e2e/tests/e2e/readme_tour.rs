@@ -38,13 +38,14 @@ async fn the_five_minute_tour_works_as_it_is_pasted() {
     assert_eq!(errors, "", "{printed}");
     // Each answer that is shown has a line of its own.
     let answers = printed.lines().filter(|line| line.starts_with('{'));
-    assert_eq!(answers.count(), 6, "{printed}");
+    assert_eq!(answers.count(), 8, "{printed}");
     for expected in [
         r#""email":"ada@initech.example""#,
         r#""displayName":"1a""#,
         r#""areaSqm":54.5"#,
         r#""displayName":"North Tower""#,
         r#""city":"Oslo""#,
+        r#""email":"bob@initech.example","roles":["member"],"state":"OPEN""#,
         r#""reason":"REQUEST_INVALID""#,
         "displayNam",
         "\nHTTP 400\n",

@@ -167,8 +167,9 @@ fn mask(told: Vec<(&'static str, Value)>, names: &[(&str, &str)]) -> Vec<(&'stat
 }
 
 fn hide(value: &mut Value, names: &[(&str, &str)]) {
-    const DIFFERS: [&str; 7] = [
+    const DIFFERS: [&str; 8] = [
         "accessToken",
+        "refreshToken",
         "activationToken",
         "createTime",
         "updateTime",

@@ -262,7 +262,7 @@ async fn one_tenants_failure_is_its_own() {
     admin.execute(&clash, &[]).await.unwrap();
     let files = Files::new();
     files.add("tenant", "create table before (id int);");
-    files.add("tenant", "create table extra (id int);");
+    let extra = files.add("tenant", "create table extra (id int);");
     let db = database.control().unwrap();
     let run = async || {
         migrate_tenants(&db, &files.sets(), &Options::default())
@@ -281,7 +281,7 @@ async fn one_tenants_failure_is_its_own() {
     let reached = status(&db, &files.sets()).await.unwrap();
     assert_eq!(
         reached.tenants.into_iter().collect::<Vec<_>>(),
-        [(2, 1), (3, 2)]
+        [(extra - 1, 1), (extra, 2)]
     );
     let clear = format!("drop table {}.extra", bad.schema());
     admin.execute(&clear, &[]).await.unwrap();
@@ -391,7 +391,7 @@ async fn a_migration_may_not_leave_its_tenant() {
         "create type mood as enum ('a');",
         "create extension citext;",
     ] {
-        files.write("tenant", "0002_reaching.sql", sql);
+        files.write("tenant", "0003_reaching.sql", sql);
         let refused = Sets::from_dir(files.0.path());
         assert!(matches!(refused, Err(Error::Files(_))), "{sql}");
     }
@@ -412,7 +412,7 @@ async fn a_migration_may_not_leave_its_tenant() {
         let sql = format!(
             "do $$ declare name text := '{spread}' || '{rest}'; begin execute {sql}; end $$;"
         );
-        files.write("tenant", "0002_reaching.sql", &sql);
+        files.write("tenant", "0003_reaching.sql", &sql);
         let only = Options {
             only: Some(tenant.id),
             ..Options::default()

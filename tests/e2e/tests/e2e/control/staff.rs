@@ -1,11 +1,14 @@
 //! Tenants with several people, and calls as any of them.
 
+use std::time::Duration;
+
 use http::Method;
 use resido_e2e::{
     client::{Call, Wire, calls},
     database::Tenant,
     people::{Owner, PASSWORD, login, text},
     product::Product,
+    wait,
 };
 use resido_proto::{
     identity::{ContextClaims, Role},
@@ -28,6 +31,8 @@ const HIRE: &str = "
         values ($1, $2, 'none') on conflict (id) do nothing)
     insert into memberships (user_id, tenant_id, roles, state) values ($1, $3, $4, 'active')";
 /// What the sender of mails does, with a text that the test knows.
+/// A mail that is still to be sent.
+const WAITING: &str = "select 1 from mails where invitation_id = $1";
 const PLANT: &str = "
     insert into activation_tokens
            (token_hash, tenant_id, email, roles, expire_time, invitation_id)
@@ -123,13 +128,16 @@ pub(super) async fn hire(base: &Base, tenant: Tenant, user: UserId, roles: &[&st
     user
 }
 
-/// Makes a token of an invitation, as if it had been sent.
+/// Makes a token of an invitation, as if it had been sent: in place of the one
+/// that was.
 pub(super) async fn plant(admin: &tokio_postgres::Client, name: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let (left, right) = (Uuid::new_v4(), Uuid::new_v4());
     let bytes = [*left.as_bytes(), *right.as_bytes()].concat();
     let token = URL_SAFE_NO_PAD.encode(bytes);
     let id: Uuid = name.strip_prefix("invitations/").unwrap().parse().unwrap();
+    let sent = || async { admin.query_opt(WAITING, &[&id]).await.unwrap().is_none() };
+    assert!(wait::until(Duration::from_secs(20), sent).await, "unsent");
     let planted = admin.execute(PLANT, &[&token.as_bytes(), &id]).await;
     assert_eq!(planted.unwrap(), 1);
     token
