@@ -29,6 +29,7 @@ use crate::{
     sessions::Lives,
     tenants::{Provisioner, Purger, Queue, Reconciled, Reconciler, Tenants},
     tokens::{Issuer, KeyRing},
+    usage::Measures,
     users::{Seeds, Users},
     watch::{Feed, Watches},
 };
@@ -125,6 +126,7 @@ impl ControlPlane {
     pub fn routes(&self) -> Routes {
         grpc::routes(Rooms {
             tenants: self.tenants.clone(),
+            measures: Measures::new(self.db.clone()),
             operations: self.operations.clone(),
             watches: self.watches.clone(),
             auth: self.auth.clone(),

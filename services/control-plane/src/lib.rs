@@ -28,6 +28,7 @@ mod row;
 mod sessions;
 mod tenants;
 mod tokens;
+mod usage;
 mod users;
 mod watch;
 

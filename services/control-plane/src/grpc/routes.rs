@@ -19,13 +19,14 @@ use super::{
 };
 use crate::{
     api_keys::ApiKeys, audit::AuditLog, auth::Auth, impersonation::Impersonations,
-    operations::Operations, roles::Roles, tenants::Tenants, tokens::Issuer, users::Users,
-    watch::Watches,
+    operations::Operations, roles::Roles, tenants::Tenants, tokens::Issuer, usage::Measures,
+    users::Users, watch::Watches,
 };
 
 /// What the services call.
 pub(crate) struct Rooms {
     pub(crate) tenants: Tenants,
+    pub(crate) measures: Measures,
     pub(crate) operations: Operations,
     pub(crate) watches: Watches,
     pub(crate) auth: Auth,
@@ -44,7 +45,9 @@ pub(crate) fn routes(rooms: Rooms) -> Routes {
         watches: rooms.watches,
     };
     Routes::new(TenantServiceServer::new(tenants))
-        .add_service(UsageServiceServer::new(UsageApi))
+        .add_service(UsageServiceServer::new(UsageApi {
+            measures: rooms.measures,
+        }))
         .add_service(OperationsServer::new(OperationApi {
             operations: rooms.operations,
         }))

@@ -3,16 +3,18 @@
 use resido_proto::tenancy::v1::{self as proto, usage_service_server::UsageService};
 use tonic::{Request, Response, Status};
 
-use super::pending;
+use crate::usage::Measures;
 
-pub(super) struct UsageApi;
+pub(super) struct UsageApi {
+    pub(super) measures: Measures,
+}
 
 #[tonic::async_trait]
 impl UsageService for UsageApi {
     async fn get_usage(
         &self,
-        _request: Request<proto::GetUsageRequest>,
+        request: Request<proto::GetUsageRequest>,
     ) -> Result<Response<proto::Usage>, Status> {
-        Err(pending())
+        call!(self.measures.get, request)
     }
 }

@@ -34,4 +34,5 @@ mod staff;
 mod states;
 mod stream;
 mod tenants;
+mod usage;
 mod watch;
