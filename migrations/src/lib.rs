@@ -26,4 +26,5 @@ pub use files::create;
 pub use provision::{Fence, NewTenant, provision, set_fence};
 pub use run::{Options, Outcome, Report, migrate_public, migrate_tenant, migrate_tenants};
 pub use sets::{Migration, Set, SetName, Sets};
+pub use statement::keep;
 pub use status::{Status, status};

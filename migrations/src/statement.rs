@@ -12,6 +12,22 @@ pub(crate) const PUBLIC_LOCK: (i32, i32) = (0x5265_7302, 0);
 
 const LOCK: &str = "select pg_try_advisory_xact_lock($1, $2) as locked";
 
+const SHARE: &str = "select pg_try_advisory_xact_lock_shared($1, $2) as locked";
+
+/// Keeps migrations and the removal of a tenant away until the transaction ends;
+/// several may at once.
+///
+/// # Errors
+/// [`Error::Locked`] if another process works on the tenant, [`Error::Database`].
+pub async fn keep(tx: &PublicTx, lock_no: i32) -> Result<(), Error> {
+    let row = tx.query_one(SHARE, params![TENANT_LOCKS, lock_no]).await?;
+    if column(&row, "locked")? {
+        Ok(())
+    } else {
+        Err(Error::Locked)
+    }
+}
+
 /// Takes an advisory lock until the transaction ends, without waiting.
 pub(crate) async fn lock(tx: &PublicTx, class: i32, number: i32) -> Result<(), Error> {
     let row = tx.query_one(LOCK, params![class, number]).await?;

@@ -22,6 +22,7 @@ mod calls;
 
 mod admission;
 mod config;
+mod copy;
 mod error;
 mod list;
 mod listen;
@@ -33,6 +34,7 @@ mod tenant;
 mod transaction;
 
 pub use config::Config;
+pub use copy::CopyOut;
 pub use error::Error;
 pub use list::{Ask, Column, ListRequest, Listing, Rows};
 pub use listen::{Heard, Listener};

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use super::{
-    Config, Error, ListRequest, Listener, Listing, Rows, list, params,
+    Config, CopyOut, Error, ListRequest, Listener, Listing, Rows, list, params,
     pool::{Lease, OPENING_TRIES, Pool},
     transaction::{Kind, Params, Transaction},
 };
@@ -55,8 +55,8 @@ impl PublicDatabase {
     /// # Errors
     /// If the database or a place in the pool is not to be had in time.
     pub async fn begin(&self, deadline: Option<Instant>) -> Result<PublicTx, Error> {
-        self.begin_within(self.pool.statement_timeout(deadline)?, deadline)
-            .await
+        let timeout = self.pool.statement_timeout(deadline)?;
+        self.begin_within(Kind::Writes, timeout, deadline).await
     }
 
     /// Opens a transaction whose statements may take so long, for migrations.
@@ -64,7 +64,18 @@ impl PublicDatabase {
     /// # Errors
     /// As [`begin`](Self::begin).
     pub async fn begin_long(&self, statement_timeout: Duration) -> Result<PublicTx, Error> {
-        self.begin_within(statement_timeout, None).await
+        self.begin_within(Kind::Writes, statement_timeout, None)
+            .await
+    }
+
+    /// Opens a transaction that reads alone and sees one moment throughout, whose
+    /// statements may take so long.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_snapshot(&self, statement_timeout: Duration) -> Result<PublicTx, Error> {
+        self.begin_within(Kind::Snapshot, statement_timeout, None)
+            .await
     }
 
     /// Hears the notifications of a channel, on a connection of its own.
@@ -77,13 +88,14 @@ impl PublicDatabase {
 
     async fn begin_within(
         &self,
+        kind: Kind,
         statement_timeout: Duration,
         deadline: Option<Instant>,
     ) -> Result<PublicTx, Error> {
         let mut tries = 1;
         let tx = loop {
             let lease = self.pool.lease(deadline).await?;
-            match self.open(lease, statement_timeout, deadline).await {
+            match self.open((lease, kind), statement_timeout, deadline).await {
                 // The connection was dead already: nothing has been done with it.
                 Err(Error::Away(_)) if tries < OPENING_TRIES => tries += 1,
                 opened => break opened?,
@@ -98,11 +110,11 @@ impl PublicDatabase {
 
     async fn open(
         &self,
-        lease: Lease,
+        (lease, kind): (Lease, Kind),
         statement_timeout: Duration,
         deadline: Option<Instant>,
     ) -> Result<Transaction, Error> {
-        let tx = Transaction::new(lease, Kind::Writes, deadline, None);
+        let tx = Transaction::new(lease, kind, deadline, None);
         let limits = &self.pool.config;
         let settings = [
             statement_timeout.as_millis().to_string(),
@@ -148,6 +160,16 @@ impl PublicTx {
     /// If a statement fails; the transaction has ended then.
     pub async fn run_script(&self, sql: &str) -> Result<(), Error> {
         self.tx.script(sql).await
+    }
+
+    /// Reads these columns of a table, after [`enter_tenant`](Self::enter_tenant)
+    /// of the tenant's; one at a time.
+    ///
+    /// # Errors
+    /// If a name is no identifier, or the statement fails; the transaction has
+    /// ended then.
+    pub async fn copy_out(&self, table: &str, columns: &[String]) -> Result<CopyOut<'_>, Error> {
+        CopyOut::begin(&self.tx, table, columns).await
     }
 
     /// Goes on as the owner of a tenant's schema, within it.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use resido_observability::spans;
 use tokio::time::Instant;
 use tokio_postgres::{
-    Row,
+    CopyOutStream, Row,
     types::{ToSql, Type},
 };
 use tracing::Instrument as _;
@@ -21,6 +21,8 @@ pub(super) type Params<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 pub(super) enum Kind {
     /// Reads alone; the server refuses writes.
     Reads,
+    /// Reads alone, and all of one moment.
+    Snapshot,
     /// Reads and writes.
     Writes,
 }
@@ -29,6 +31,7 @@ impl Kind {
     fn begin(self) -> &'static str {
         match self {
             Self::Reads => "begin read only",
+            Self::Snapshot => "begin isolation level repeatable read read only",
             Self::Writes => "begin",
         }
     }
@@ -154,6 +157,19 @@ impl Transaction {
             .await
     }
 
+    /// Begins to read what a `copy … to stdout` returns. Until
+    /// [`copied`](Self::copied) the statement is under way.
+    pub(super) async fn copy_out(&self, sql: &str) -> Result<CopyOutStream, Error> {
+        let stream = self.run(self.lease.client.copy_out(sql), sql).await?;
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        Ok(stream)
+    }
+
+    /// Notes that a copy was read to its end.
+    pub(super) fn copied(&self) {
+        self.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+
     /// Commits. An answer that does not come leaves the outcome of a write
     /// unknown; of a read nothing is lost but the answer.
     pub(super) async fn commit(self) -> Result<(), Error> {
@@ -165,7 +181,7 @@ impl Transaction {
             Err(error) => error,
         };
         match error {
-            error if self.kind == Kind::Reads => Err(error),
+            error if self.kind != Kind::Writes => Err(error),
             Error::Away(error) => Err(Error::CommitUnknown(error)),
             Error::Deadline => Err(Error::CommitUnknown(None)),
             // The server answered: it has rolled the transaction back.
@@ -229,7 +245,7 @@ impl Transaction {
         Ok(())
     }
 
-    async fn bounded<T>(&self, run: impl Future<Output = T>) -> Result<T, Error> {
+    pub(super) async fn bounded<T>(&self, run: impl Future<Output = T>) -> Result<T, Error> {
         match self.deadline {
             Some(deadline) => tokio::time::timeout_at(deadline, run)
                 .await
