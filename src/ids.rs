@@ -115,6 +115,11 @@ id!(
     ApiKeyId,
     "api-keys"
 );
+id!(
+    /// A run of migrations over tenants.
+    MigrationRunId,
+    "migration-runs"
+);
 
 #[cfg(test)]
 mod tests {

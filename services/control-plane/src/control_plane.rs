@@ -20,6 +20,8 @@ use crate::{
     attempts::Guard,
     audit::AuditLog,
     auth::Auth,
+    export::Exports,
+    fleet::Fleet,
     grpc::{self, Rooms},
     impersonation::Impersonations,
     mail::{Post, Sender},
@@ -53,6 +55,8 @@ pub struct ControlPlane {
     config: Config,
     post: Post,
     tenants: Tenants,
+    exports: Exports,
+    fleet: Fleet,
     operations: Operations,
     reconciler: Reconciler,
     watches: Watches,
@@ -89,6 +93,8 @@ impl ControlPlane {
         let provisioner = Provisioner::new(queue(), Arc::clone(&sets));
         let purger = Purger::new(queue());
         Self {
+            exports: Exports::new(db.clone(), ends()),
+            fleet: Fleet::new(db.clone(), Arc::clone(&sets), &config, ends()),
             tenants: Tenants::new(db.clone(), (provisioner.clone(), purger.clone()), sets),
             operations: Operations::new(db.clone()),
             reconciler: Reconciler::new(db.clone(), provisioner, purger, config.reconcile_every()),
@@ -126,6 +132,8 @@ impl ControlPlane {
     pub fn routes(&self) -> Routes {
         grpc::routes(Rooms {
             tenants: self.tenants.clone(),
+            exports: self.exports.clone(),
+            fleet: self.fleet.clone(),
             measures: Measures::new(self.db.clone()),
             operations: self.operations.clone(),
             watches: self.watches.clone(),

@@ -108,6 +108,9 @@ pub enum Error {
     /// Too many streams of changes are open.
     #[error("too many streams of changes are open")]
     WatchBusy,
+    /// Too many tenants are being exported.
+    #[error("too many tenants are being exported; try again")]
+    ExportBusy,
     /// The process is about to end.
     #[error("the control plane is shutting down")]
     ShuttingDown,
@@ -178,6 +181,7 @@ impl Failure for Error {
             Self::LoginBlocked(_) => Kind::ResourceExhausted,
             Self::ApiKeyLimit | Self::ApiKeyState(_) => Kind::FailedPrecondition,
             Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy => Kind::ResourceExhausted,
+            Self::ExportBusy => Kind::ResourceExhausted,
             Self::ShuttingDown => Kind::Unavailable,
             Self::Context(error) => error.kind(),
             Self::Migration(error) => error.kind(),
@@ -220,6 +224,7 @@ impl Failure for Error {
             Self::ProvisioningBusy => "PROVISIONING_BUSY",
             Self::OperationRunning | Self::OperationOpen => "OPERATION_RUNNING",
             Self::WatchBusy => "WATCH_BUSY",
+            Self::ExportBusy => "EXPORT_BUSY",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Context(error) => error.reason(),
             Self::Migration(error) => error.reason(),
@@ -243,6 +248,7 @@ impl Failure for Error {
             Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy | Self::ShuttingDown => {
                 Some(Duration::from_secs(1))
             }
+            Self::ExportBusy => Some(Duration::from_secs(10)),
             Self::LoginBlocked(wait) => Some(*wait),
             Self::Context(error) => error.retry_after(),
             Self::Migration(error) => error.retry_after(),

@@ -31,7 +31,7 @@ const TRACES: &[(&str, Trace)] = &[
     ("DeleteTenant", Unserved),
     ("DeleteUser", Unserved),
     ("EndMaintenance", Unserved),
-    ("ExportTenant", Unserved),
+    ("ExportTenant", Action("tenants.export")),
     (
         "ForgotPassword",
         Nothing("a mail is asked for, by nobody knows whom"),
@@ -40,7 +40,7 @@ const TRACES: &[(&str, Trace)] = &[
     ("InviteUser", Unserved),
     ("Login", Action("auth.login")),
     ("Logout", Action("auth.logout")),
-    ("MigrateTenants", Unserved),
+    ("MigrateTenants", Action("tenants.migrate")),
     ("PurgeTenant", Unserved),
     ("Refresh", Nothing("a log-in that is recorded goes on")),
     ("RegisterUser", Action("users.register")),

@@ -20,8 +20,3 @@ pub(super) fn answer<T>(result: Result<T, Error>) -> Result<Response<T>, Status>
         .map(Response::new)
         .map_err(|error| into_status(&error))
 }
-
-/// Answers for a method that is not there yet.
-pub(super) fn pending() -> Status {
-    Status::unimplemented("this method is not served yet")
-}

@@ -13,5 +13,5 @@ mod tenants;
 mod usage;
 mod users;
 
-use answer::{answer, pending};
+use answer::answer;
 pub(crate) use routes::{Rooms, routes};

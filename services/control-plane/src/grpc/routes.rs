@@ -18,14 +18,16 @@ use super::{
     tenants::TenantApi, usage::UsageApi, users::UserApi,
 };
 use crate::{
-    api_keys::ApiKeys, audit::AuditLog, auth::Auth, impersonation::Impersonations,
-    operations::Operations, roles::Roles, tenants::Tenants, tokens::Issuer, usage::Measures,
-    users::Users, watch::Watches,
+    api_keys::ApiKeys, audit::AuditLog, auth::Auth, export::Exports, fleet::Fleet,
+    impersonation::Impersonations, operations::Operations, roles::Roles, tenants::Tenants,
+    tokens::Issuer, usage::Measures, users::Users, watch::Watches,
 };
 
 /// What the services call.
 pub(crate) struct Rooms {
     pub(crate) tenants: Tenants,
+    pub(crate) exports: Exports,
+    pub(crate) fleet: Fleet,
     pub(crate) measures: Measures,
     pub(crate) operations: Operations,
     pub(crate) watches: Watches,
@@ -43,6 +45,8 @@ pub(crate) fn routes(rooms: Rooms) -> Routes {
     let tenants = TenantApi {
         tenants: rooms.tenants,
         watches: rooms.watches,
+        exports: rooms.exports,
+        fleet: rooms.fleet,
     };
     Routes::new(TenantServiceServer::new(tenants))
         .add_service(UsageServiceServer::new(UsageApi {

@@ -1,33 +1,29 @@
 //! The calls about tenants.
 
-use std::pin::Pin;
-
-use futures_util::Stream;
-use resido_proto::{
-    google::api::HttpBody,
-    tenancy::v1::{self as proto, tenant_service_server::TenantService},
-};
+use resido_proto::tenancy::v1::{self as proto, tenant_service_server::TenantService};
 use resido_tenancy::server::call_context;
 use tonic::{Request, Response, Status};
 
-use super::{answer, pending};
+use super::answer;
 use crate::{
+    export::{ExportStream, Exports},
+    fleet::{Fleet, MigrationStream},
     tenants::Tenants,
     watch::{WatchStream, Watches},
 };
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
 pub(super) struct TenantApi {
     pub(super) tenants: Tenants,
     pub(super) watches: Watches,
+    pub(super) exports: Exports,
+    pub(super) fleet: Fleet,
 }
 
 #[tonic::async_trait]
 impl TenantService for TenantApi {
     type WatchTenantsStream = WatchStream;
-    type ExportTenantStream = Answers<HttpBody>;
-    type MigrateTenantsStream = Answers<proto::MigrateTenantsResponse>;
+    type ExportTenantStream = ExportStream;
+    type MigrateTenantsStream = MigrationStream;
 
     async fn create_tenant(
         &self,
@@ -136,30 +132,30 @@ impl TenantService for TenantApi {
 
     async fn export_tenant(
         &self,
-        _request: Request<proto::ExportTenantRequest>,
+        request: Request<proto::ExportTenantRequest>,
     ) -> Result<Response<Self::ExportTenantStream>, Status> {
-        Err(pending())
+        call!(self.exports.open, request)
     }
 
     async fn migrate_tenants(
         &self,
-        _request: Request<proto::MigrateTenantsRequest>,
+        request: Request<proto::MigrateTenantsRequest>,
     ) -> Result<Response<Self::MigrateTenantsStream>, Status> {
-        Err(pending())
+        call!(self.fleet.migrate, request)
     }
 
     async fn list_migration_runs(
         &self,
-        _request: Request<proto::ListMigrationRunsRequest>,
+        request: Request<proto::ListMigrationRunsRequest>,
     ) -> Result<Response<proto::ListMigrationRunsResponse>, Status> {
-        Err(pending())
+        call!(self.fleet.list, request)
     }
 
     async fn get_migration_run(
         &self,
-        _request: Request<proto::GetMigrationRunRequest>,
+        request: Request<proto::GetMigrationRunRequest>,
     ) -> Result<Response<proto::MigrationRun>, Status> {
-        Err(pending())
+        call!(self.fleet.get, request)
     }
 
     async fn watch_tenants(

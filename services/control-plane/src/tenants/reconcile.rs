@@ -17,7 +17,7 @@ use super::{
     purge::{Begun, Purger},
     purge_store, records, survey,
 };
-use crate::{Error, audit::Actor, auth, outbox};
+use crate::{Error, audit::Actor, auth, fleet, outbox};
 
 /// Unfinished operations that one turn takes up at most.
 const MAX_CLAIMED: usize = 16;
@@ -33,6 +33,8 @@ pub struct Reconciled {
     pub purges_begun: usize,
     /// Operations that lost their key or their record, for their age.
     pub forgotten: u64,
+    /// Runs of migrations that ended with their process.
+    pub runs_abandoned: u64,
     /// Tenants that are to be made and had no operation; they have one now.
     pub operations_made: usize,
     /// Tenants in service whose schema is gone; they are `failed` now.
@@ -113,6 +115,9 @@ impl Reconciler {
         };
         let pruned = pruned.await;
         done.forgotten = tx.finish(pruned).await?;
+        let tx = self.db.begin(None).await?;
+        let swept = fleet::sweep(&tx).await;
+        done.runs_abandoned = tx.finish(swept).await?;
         self.survey(&mut done).await?;
         self.begin_due(&mut done, &mut tasks).await?;
         self.take_up(&mut done, &mut tasks).await?;
