@@ -28,17 +28,26 @@ pub struct Product {
     pub admin_url: String,
     /// Folder with its keys and passwords.
     pub data_dir: PathBuf,
+    /// Whether it believes who says to call for somebody else.
+    has_proxy: bool,
     running: Option<Running>,
     runtime: Option<Runtime>,
 }
 
-/// Returns the product that tests share which keep to tenants of their own.
+/// Returns the product that tests share which keep to tenants of their own. It
+/// believes that it is behind a proxy on this machine.
 ///
 /// # Errors
 /// If it does not start.
 pub async fn shared() -> Result<&'static Product> {
     static SHARED: OnceCell<Product> = OnceCell::const_new();
-    let start = || async { Product::start(cluster::shared().await?, Settings::default()).await };
+    let start = || async {
+        let mut settings = Settings::default();
+        settings.gateway.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
+        let mut product = Product::start(cluster::shared().await?, settings).await?;
+        product.has_proxy = true;
+        anyhow::Ok(product)
+    };
     SHARED.get_or_try_init(start).await
 }
 
@@ -85,15 +94,23 @@ impl Product {
             operator: running.operator.clone(),
             data_dir: running.data_dir.clone(),
             admin_url,
+            has_proxy: false,
             running: Some(running),
             runtime: Some(runtime),
         })
     }
 
-    /// Returns a client of the gateway, without a credential.
+    /// Returns a client of the gateway, without a credential. Those of the product
+    /// that tests share are each on another machine: what one does wrong blocks no
+    /// other.
     #[must_use]
     pub fn client(&self, wire: Wire) -> Client {
-        Client::new(self.gateway, wire)
+        let client = Client::new(self.gateway, wire);
+        if self.has_proxy {
+            client.on_another_machine()
+        } else {
+            client
+        }
     }
 
     /// Ends the product in order.

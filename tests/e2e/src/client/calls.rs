@@ -26,6 +26,42 @@ pub fn login(email: &str, password: &str, tenant: &str) -> Call {
         POST "/v1/auth:login", message, body)
 }
 
+/// Goes on with a log-in.
+#[must_use]
+pub fn refresh(token: &str) -> Call {
+    let message = json!({"refreshToken": token});
+    let body = Some(message.clone());
+    call!("resido.identity.v1.AuthService", "Refresh",
+        POST "/v1/auth:refresh", message, body)
+}
+
+/// Ends a log-in.
+#[must_use]
+pub fn logout(token: &str) -> Call {
+    let message = json!({"refreshToken": token});
+    let body = Some(message.clone());
+    call!("resido.identity.v1.AuthService", "Logout",
+        POST "/v1/auth:logout", message, body)
+}
+
+/// Asks for a mail that resets a password.
+#[must_use]
+pub fn forgot_password(email: &str) -> Call {
+    let message = json!({"email": email});
+    let body = Some(message.clone());
+    call!("resido.identity.v1.AuthService", "ForgotPassword",
+        POST "/v1/auth:forgotPassword", message, body)
+}
+
+/// Resets a password.
+#[must_use]
+pub fn reset_password(token: &str, password: &str) -> Call {
+    let message = json!({"token": token, "newPassword": password});
+    let body = Some(message.clone());
+    call!("resido.identity.v1.AuthService", "ResetPassword",
+        POST "/v1/auth:resetPassword", message, body)
+}
+
 /// Uses an activation token.
 #[must_use]
 pub fn register(token: &str, email: &str, password: &str) -> Call {

@@ -1,9 +1,13 @@
 //! A control plane on a database of the test's own, in this process.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use resido_control_plane::{Config, ControlPlane, NAME, Reconciled};
-use resido_e2e::database::{Database, Tenant};
+use resido_e2e::{
+    database::{Database, Tenant},
+    people::PASSWORD,
+    scratch,
+};
 use resido_migrations::Sets;
 use resido_observability::Metrics;
 use resido_proto::{
@@ -11,7 +15,8 @@ use resido_proto::{
     headers,
     identity::{CONTEXT_ISSUER, ContextClaims, Mode, Role, Subject, TenantClaims},
     identity_api::v1::{
-        role_service_client::RoleServiceClient, user_service_client::UserServiceClient,
+        auth_service_client::AuthServiceClient, role_service_client::RoleServiceClient,
+        user_service_client::UserServiceClient,
     },
     ids::{TenantId, UserId},
     tenancy::v1::{self as proto, tenant_service_client::TenantServiceClient},
@@ -50,6 +55,8 @@ pub(super) struct Plane {
     signer: Signer,
     /// Who calls as the operator.
     pub(super) operator: UserId,
+    /// Where the mails go, unless there is a mail server.
+    pub(super) outbox: PathBuf,
     shutdown: DropGuard,
     running: JoinHandle<()>,
 }
@@ -101,8 +108,10 @@ impl Base {
         self.plane_of(config, sets)
     }
 
-    /// Starts a control plane.
-    pub(super) fn plane_of(&self, config: Config, sets: Sets) -> Plane {
+    /// Starts a control plane, with a new folder for mails.
+    pub(super) fn plane_of(&self, mut config: Config, sets: Sets) -> Plane {
+        let outbox = scratch::folder("outbox").unwrap();
+        config.mail.outbox_dir.clone_from(&outbox);
         let metrics = Metrics::default();
         let db = self.database.control().unwrap();
         let key = || SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
@@ -113,6 +122,7 @@ impl Base {
         Plane {
             door: ContextLayer::new(verifier, metrics).layer(plane.routes()),
             signer,
+            outbox,
             operator: self.operator,
             running: tokio::spawn(plane.clone().run(shutdown.clone())),
             plane,
@@ -181,6 +191,10 @@ impl Plane {
         TenantServiceClient::new(self.door.clone())
     }
 
+    pub(super) fn auth(&self) -> AuthServiceClient<ContextService<Routes>> {
+        AuthServiceClient::new(self.door.clone())
+    }
+
     pub(super) fn users(&self) -> UserServiceClient<ContextService<Routes>> {
         UserServiceClient::new(self.door.clone())
     }
@@ -191,6 +205,14 @@ impl Plane {
 
     pub(super) fn operations(&self) -> OperationsClient<ContextService<Routes>> {
         OperationsClient::new(self.door.clone())
+    }
+
+    /// Makes a person with [`PASSWORD`] a member.
+    pub(super) async fn seed(&self, tenant: TenantId, email: &str, role: Role) -> UserId {
+        let password = PASSWORD.to_owned().into();
+        let roles = [role];
+        let seeded = self.plane.seed_member(tenant, email, &password, &roles);
+        seeded.await.unwrap()
     }
 
     /// Does one turn of what runs now and again, and waits for its work.

@@ -30,9 +30,9 @@ const HIRE: &str = "
         insert into users (id, email, password_hash)
         values ($1, $2, 'none') on conflict (id) do nothing)
     insert into memberships (user_id, tenant_id, roles, state) values ($1, $3, $4, 'active')";
-/// What the sender of mails does, with a text that the test knows.
 /// A mail that is still to be sent.
 const WAITING: &str = "select 1 from mails where invitation_id = $1";
+/// What the sender of mails does, with a text that the test knows.
 const PLANT: &str = "
     insert into activation_tokens
            (token_hash, tenant_id, email, roles, expire_time, invitation_id)
