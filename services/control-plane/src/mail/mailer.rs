@@ -2,8 +2,17 @@
 
 use std::fmt;
 
-use lettre::{Message, message::Mailbox};
+use lettre::{
+    Message,
+    message::{
+        Body, Mailbox,
+        header::{ContentTransferEncoding, ContentType},
+    },
+};
 use tonic::async_trait;
+
+/// Characters of a line at most, without its end (RFC 5322, section 2.1.1).
+const MAX_LINE: usize = 998;
 
 /// A mail to one person, in plain text. It may hold a token.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,8 +66,24 @@ pub(super) fn message(from: &str, mail: &Mail) -> Result<Message, Fault> {
         return Err(Fault("an address cannot be written"));
     };
     let message = Message::builder().from(from).to(to).subject(&*mail.subject);
-    let message = message.date_now().message_id(None).body(mail.text.clone());
+    let message = message.date_now().message_id(None);
+    let message = message.header(ContentType::TEXT_PLAIN);
+    let message = message.body(body(&mail.text));
     message.map_err(|_| Fault("the mail cannot be written"))
+}
+
+/// Leaves a text as it is where RFC 5322 lets it: an encoding would break links in
+/// two, and whoever opens the file of a mail could not use them.
+fn body(text: &str) -> Body {
+    let is_plain = text.is_ascii()
+        && !text.contains(['\0', '\r'])
+        && text.lines().all(|line| line.len() <= MAX_LINE);
+    if is_plain {
+        let text = text.replace('\n', "\r\n").into_bytes();
+        Body::dangerous_pre_encoded(text, ContentTransferEncoding::SevenBit)
+    } else {
+        Body::new(text.to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -70,18 +95,34 @@ mod tests {
         let mail = Mail {
             to: "o'brien+tag@sub.acme-corp.example".into(),
             subject: "Your password".into(),
-            text: "token: abc\n".into(),
+            text: format!("link: https://api.example/{}?token=abc\n", "x".repeat(99)),
         };
         let written = message("Resido <no-reply@resido.local>", &mail).unwrap();
         let written = String::from_utf8(written.formatted()).unwrap();
         for line in [
             "To: o'brien+tag@sub.acme-corp.example",
             "Subject: Your password",
-            "token: abc",
+            "x?token=abc\r\n",
+            "Content-Type: text/plain; charset=utf-8\r\n",
             "Message-ID: ",
         ] {
             assert!(written.contains(line), "{line} in {written}");
         }
         assert!(!format!("{mail:?}").contains("abc"));
+    }
+    #[test]
+    fn names_in_any_script_arrive() {
+        let mail = Mail {
+            to: "a@b.example".into(),
+            subject: "You are invited to Ålesund".into(),
+            text: "You are invited to become a member of Ålesund.\n".into(),
+        };
+        let written = message("no-reply@resido.local", &mail).unwrap();
+        let written = String::from_utf8(written.formatted()).unwrap();
+        assert!(written.is_ascii(), "{written}");
+        let encoded = ["=C3=85lesund", "base64"];
+        assert!(encoded.iter().any(|has| written.contains(has)), "{written}");
+        let long = body(&"x".repeat(MAX_LINE + 1));
+        assert_ne!(long.encoding(), ContentTransferEncoding::SevenBit);
     }
 }
