@@ -83,7 +83,7 @@ impl Users {
                 .collect();
             roles::may_give(&tx, ctx, tenant.id(), ("roles", &new)).await?;
             let target = Target {
-                action: "users.setRoles",
+                action: "users.set_roles",
                 state: member.membership.state,
                 roles,
             };

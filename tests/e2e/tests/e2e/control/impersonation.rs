@@ -65,7 +65,7 @@ async fn an_operator_acts_as_a_member_and_the_tenant_can_read_of_it() {
             .await
             .unwrap();
         let actions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert_eq!(actions, ["users.impersonate", "users.setRoles"]);
+        assert_eq!(actions, ["users.impersonate", "users.set_roles"]);
         for row in &rows {
             let (by, of): (String, String) = (row.get(1), row.get(2));
             assert_eq!((by, of), (actor.clone(), user.clone()));

@@ -189,7 +189,7 @@ async fn every_change_voids_the_tokens_of_before() {
     }
     let record = house.record().await;
     let expected = texts(&[
-        "users.setRoles",
+        "users.set_roles",
         "users.deactivate",
         "users.activate",
         "users.delete",
