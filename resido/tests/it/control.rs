@@ -88,6 +88,17 @@ fn tenants_are_governed_from_the_terminal() {
     assert_eq!(renamed["aliases"][0], "acme");
     assert_eq!(renamed["settings"]["theme"], "dark");
 
+    let usage = terminal.json(&["tenants", "usage", "acme-homes"]);
+    assert!(usage["tables"].as_array().unwrap().len() > 5, "{usage}");
+    let file = terminal.data.with_file_name("acme.tar");
+    let path = file.to_str().unwrap();
+    let export = ["tenants", "export", "acme-homes", "--output", path];
+    assert!(terminal.run(&export).status.success());
+    let archive = std::fs::read(&file).unwrap();
+    assert!(String::from_utf8_lossy(&archive).contains("manifest.json"));
+    // A file that is there is not written over.
+    assert_eq!(terminal.refused(&export).0, 1);
+
     let record = terminal.json(&["audit", "--tenant", "acme-homes"]);
     let events = record.as_array().unwrap();
     let actions: Vec<_> = events.iter().map(|event| &event["action"]).collect();
