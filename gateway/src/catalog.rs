@@ -57,6 +57,8 @@ pub struct RouteInfo {
     pub access: &'static str,
     /// Roles of which any is needed.
     pub roles: Vec<String>,
+    /// What scopes of API keys and roles of a tenant's own name; may be empty.
+    pub permission: String,
 }
 
 impl Catalog {
@@ -125,6 +127,7 @@ impl Catalog {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            permission: endpoint.policy.permission.clone().unwrap_or_default(),
         };
         let mut routes: Vec<_> = self
             .api

@@ -98,7 +98,7 @@ pub(crate) enum Tenants {
         /// Another plan
         #[arg(long)]
         plan: Option<String>,
-        /// Sets a setting; without a value it is removed
+        /// Sets a setting; with an empty value, as `KEY=`, it is removed
         #[arg(long = "set", value_name = "KEY=VALUE")]
         settings: Vec<String>,
     },
@@ -119,6 +119,9 @@ pub(crate) enum Tenants {
         /// What goes on
         #[arg(value_enum)]
         mode: Maintenance,
+        /// Why, for the record
+        #[arg(long, default_value = "")]
+        reason: String,
     },
     /// Delete a tenant; it can be restored until its grace is over
     Delete {

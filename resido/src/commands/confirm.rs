@@ -12,10 +12,18 @@ use super::control::Refused;
 /// Exit code of a command that was not confirmed.
 const NOT_CONFIRMED: u8 = 2;
 
+/// Exit code where there is no such thing.
+const MISSING: u8 = 4;
+
 /// The person did not say yes.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct NotConfirmed(String);
+
+/// What a command is about does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Missing(pub(super) String);
 
 /// Whether the command line said yes already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +74,9 @@ fn ask(question: &str) -> io::Result<String> {
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     if let Some(refused) = error.downcast_ref::<Refused>() {
         return ExitCode::from(refused.exit_code());
+    }
+    if error.downcast_ref::<Missing>().is_some() {
+        return ExitCode::from(MISSING);
     }
     if error.downcast_ref::<NotConfirmed>().is_some() {
         return ExitCode::from(NOT_CONFIRMED);

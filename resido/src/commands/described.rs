@@ -16,13 +16,14 @@ pub(crate) fn routes(which: Described, settings: &Settings, format: Format) -> R
     terminal::rows(
         format,
         &routes,
-        &["VERB", "PATH", "METHOD", "ACCESS", "ROLES"],
+        &["VERB", "PATH", "METHOD", "ACCESS", "PERMISSION", "ROLES"],
         |route| {
             vec![
                 route.verb.clone(),
                 route.template.clone(),
                 route.method.clone(),
                 route.access.to_string(),
+                route.permission.clone(),
                 route.roles.join(" "),
             ]
         },

@@ -7,7 +7,7 @@ use resido_proto::identity::TenantClaims;
 use serde_json::{Value, json};
 
 use super::{
-    confirm::{Said, confirm},
+    confirm::{Missing, Said, confirm},
     control::{Call, Session, text},
 };
 use crate::{
@@ -77,7 +77,8 @@ async fn find(session: &Session, who: &OneUser) -> Result<(TenantClaims, Value)>
     };
     let found = session.list(Some(&tenant), ("/v1/users", "users"), &listed);
     let user = found.await?.into_iter().next();
-    let user = user.with_context(|| format!("`{}` is no member of `{}`", who.user, who.tenant))?;
+    let missing = || Missing(format!("`{}` is no member of `{}`", who.user, who.tenant));
+    let user = user.ok_or_else(missing)?;
     Ok((tenant, user))
 }
 

@@ -53,11 +53,12 @@ pub struct Running {
 ///
 /// # Errors
 /// If any part does not start; nothing is left running then.
-pub async fn start(options: UpOptions) -> Result<Running> {
+pub async fn start(mut options: UpOptions) -> Result<Running> {
     refuse_doubles(&options.settings)?;
     // First, so that a taken port is known before a database is made.
     let listeners = Listeners::bind(&options).await?;
     let addresses = listeners.addresses()?;
+    announce(&mut options.settings, addresses.gateway);
     let dir = DataDir::open(&options.data_dir)?;
     let (database, urls) = Database::open(&options, &dir).await?;
     let (services, operator) = Box::pin(services(&options, &dir, &urls)).await?;
@@ -126,6 +127,15 @@ async fn services(options: &UpOptions, dir: &DataDir, urls: &Urls) -> Result<(Se
         migrating,
     };
     Ok((services, operator))
+}
+
+/// Where nobody said at which address people reach the product, it is the
+/// gateway's own.
+fn announce(settings: &mut Settings, gateway: SocketAddr) {
+    let public_url = &mut settings.control_plane.public_url;
+    if *public_url == resido_control_plane::Config::default().public_url {
+        *public_url = format!("http://{gateway}");
+    }
 }
 
 /// A part that runs here cannot be an upstream elsewhere as well.

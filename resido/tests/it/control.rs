@@ -134,7 +134,7 @@ fn exit_codes_say_why_a_command_did_nothing() {
     let (code, said) = terminal.refused(&["tenants", "purge", "acme", "--yes"]);
     assert_eq!((code, said.contains("TENANT_STATE")), (3, true), "{said}");
     let (code, said) = terminal.refused(&["users", "show", "x@y.example", "--tenant", "acme"]);
-    assert_ne!(code, 0, "{said}");
+    assert_eq!(code, 4, "{said}");
     assert!(said.contains("is no member of"), "{said}");
 }
 

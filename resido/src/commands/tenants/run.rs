@@ -46,10 +46,15 @@ async fn run(command: &Tenants, session: &Session, format: Format) -> Result<()>
             act(session, which, "suspend", body, format).await
         }
         Tenants::Resume(which) => act(session, which, "resume", json!({}), format).await,
-        Tenants::Maintenance { which, mode } => {
+        Tenants::Maintenance {
+            which,
+            mode,
+            reason,
+        } => {
+            let start = |mode| json!({"mode": mode, "reason": reason});
             let (verb, body) = match mode {
-                Maintenance::ReadOnly => ("startMaintenance", json!({"mode": "READ_ONLY"})),
-                Maintenance::Closed => ("startMaintenance", json!({"mode": "CLOSED"})),
+                Maintenance::ReadOnly => ("startMaintenance", start("READ_ONLY")),
+                Maintenance::Closed => ("startMaintenance", start("CLOSED")),
                 Maintenance::Off => ("endMaintenance", json!({})),
             };
             act(session, which, verb, body, format).await

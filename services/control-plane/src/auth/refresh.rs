@@ -43,6 +43,10 @@ impl Auth {
         ctx: &CallContext,
         request: proto::LogoutRequest,
     ) -> Result<(), Error> {
+        let mut checks = Checks::default();
+        let given = !request.refresh_token.is_empty();
+        checks.require(given, "refresh_token", "is required");
+        checks.finish()?;
         let Some(token) = tokens::hash_of(&request.refresh_token) else {
             return Ok(());
         };

@@ -24,10 +24,12 @@ use crate::{
 const MAX_DOORS: i64 = 1000;
 
 const DOORS: &str = "
-    select t.id, t.slug, t.state as tenant_state, m.roles, m.state, m.epoch, m.create_time
+    select t.id, coalesce($3, t.slug) as slug, t.state as tenant_state, m.roles, m.state, m.epoch, m.create_time
       from memberships m join tenants t on t.id = m.tenant_id
      where m.user_id = $1
-       and ($2::uuid is null or t.id = $2) and ($3::text is null or t.slug = $3)
+       and ($2::uuid is null or t.id = $2) and ($3::text is null or t.slug = $3
+            or exists (select from tenant_aliases a
+                        where a.tenant_id = t.id and a.slug = $3 and a.expire_time > now()))
      order by t.slug, t.id
      limit $4";
 const PLATFORM: &str = "select roles from platform_roles where user_id = $1";

@@ -12,7 +12,9 @@ use crate::{Error, row::column};
 
 const TENANT: &str = "
     select id, state from tenants
-     where ($1::uuid is null or id = $1) and ($2::text is null or slug = $2)
+     where ($1::uuid is null or id = $1) and ($2::text is null or slug = $2
+            or exists (select from tenant_aliases a
+                        where a.tenant_id = tenants.id and a.slug = $2 and a.expire_time > now()))
        and state not in ('purged', 'failed')";
 const MEMBER: &str = "
     select u.id, exists (select from platform_roles p where p.user_id = u.id) as is_staff
