@@ -166,9 +166,7 @@ fn reader(ctx: &CallContext) -> Result<TenantContext, Error> {
 /// Who may learn a secret: it would outlive an impersonation.
 fn writer(ctx: &CallContext) -> Result<TenantContext, Error> {
     ctx.require(KEEPERS, WRITE)?;
-    if ctx.principal().actor.is_some() {
-        return Err(Error::Impersonated);
-    }
+    roles::refuse_impersonated(ctx)?;
     Ok(ctx.tenant()?)
 }
 
@@ -283,11 +281,19 @@ async fn resolve_in(
     let expires = key.admits(shown).ok_or(Error::NotFound("API key"))?;
     let held: Vec<_> = key.roles.iter().map(Role::named).collect();
     let granted = roles::granted(tx, key.tenant, &held).await?;
-    let scopes = if key.scopes.is_empty() {
+    let scopes = match granted.perm {
+        None => key.scopes,
         // Nothing but roles of the tenant's own narrows as well.
-        granted.perm.unwrap_or_default()
-    } else {
-        key.scopes
+        Some(permitted) if key.scopes.is_empty() => permitted,
+        Some(permitted) => {
+            let both = key.scopes.into_iter();
+            let both: Vec<_> = both.filter(|scope| permitted.contains(scope)).collect();
+            // None would mean that nothing is narrowed.
+            if both.is_empty() {
+                return Err(Error::NotFound("API key"));
+            }
+            both
+        }
     };
     let resolved = proto::ResolveApiKeyResponse {
         id: key.id.as_uuid().to_string(),

@@ -107,6 +107,18 @@ async fn own(tx: &PublicTx, tenant: TenantId, roles: &[Role]) -> Result<Own, Err
         .collect()
 }
 
+/// Refuses an operator who acts as somebody else: what is given would outlive the
+/// impersonation.
+///
+/// # Errors
+/// [`Error::Impersonated`].
+pub(crate) fn refuse_impersonated(ctx: &CallContext) -> Result<(), Error> {
+    match ctx.principal().actor {
+        Some(_) => Err(Error::Impersonated),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,6 @@ mod model;
 mod service;
 mod store;
 
-pub(crate) use given::{may_give, may_touch, names};
+pub(crate) use given::{may_give, may_touch, names, refuse_impersonated};
 pub(crate) use grants::{Grants, granted};
 pub(crate) use service::Roles;

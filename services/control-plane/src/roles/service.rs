@@ -46,6 +46,7 @@ impl Roles {
     ) -> Result<proto::Role, Error> {
         let tenant = ctx.tenant()?;
         ctx.require(&GOVERN, WRITE)?;
+        given::refuse_impersonated(ctx)?;
         let (id, draft) = Draft::parse(request)?;
         may_permit(ctx, &draft.permissions)?;
         let tx = self.db.begin(ctx.deadline()).await?;
@@ -107,6 +108,7 @@ impl Roles {
     ) -> Result<proto::Role, Error> {
         let tenant = ctx.tenant()?;
         ctx.require(&GOVERN, WRITE)?;
+        given::refuse_impersonated(ctx)?;
         let change = Change::parse(request)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let updated = update_in(&tx, ctx, &tenant, change).await;

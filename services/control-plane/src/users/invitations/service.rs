@@ -40,6 +40,7 @@ impl Users {
     ) -> Result<proto::Invitation, Error> {
         let tenant = ctx.tenant()?;
         ctx.require(&GOVERN, WRITE)?;
+        roles::refuse_impersonated(ctx)?;
         let offer = Offer::parse(request)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
@@ -91,6 +92,7 @@ impl Users {
     ) -> Result<proto::Invitation, Error> {
         let tenant = ctx.tenant()?;
         ctx.require(&GOVERN, WRITE)?;
+        roles::refuse_impersonated(ctx)?;
         let id = id_of(&request.name)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {

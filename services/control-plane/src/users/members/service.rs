@@ -36,6 +36,7 @@ impl Users {
         ctx: &CallContext,
         request: proto::ActivateUserRequest,
     ) -> Result<proto::User, Error> {
+        roles::refuse_impersonated(ctx)?;
         self.turn(ctx, &request.name, |member| Target {
             action: "users.activate",
             roles: member.membership.roles.clone(),
@@ -66,6 +67,7 @@ impl Users {
     ) -> Result<proto::User, Error> {
         let tenant = ctx.tenant()?;
         ctx.require(&GOVERN, WRITE)?;
+        roles::refuse_impersonated(ctx)?;
         let mut checks = Checks::default();
         let who = checks.take(Who::parse(&request.name));
         let roles = checks.take(roles::names("roles", request.roles));

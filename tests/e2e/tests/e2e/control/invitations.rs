@@ -7,6 +7,7 @@ use resido_control_plane::Config;
 use resido_e2e::people::PASSWORD;
 use resido_migrations::Sets;
 use resido_proto::{
+    identity::{ContextClaims, Subject},
     identity_api::v1::{
         self as proto, InviteUserRequest, ListInvitationsRequest, RegisterUserRequest,
         ResendInvitationRequest, RevokeInvitationRequest, invitation::State,
@@ -263,4 +264,30 @@ async fn a_tenant_has_a_thousand_open_invitations_at_most() {
     // One that is open already is no further one.
     let again = house.invite("first@acme.example", &["member"]).await;
     assert_eq!(again.name, first.name);
+}
+
+#[tokio::test]
+async fn an_impersonation_gives_nothing_that_outlives_it() {
+    let house = House::new().await;
+    let member = house.hire(&["member"]).await;
+    let acting = |claims: &mut ContextClaims| {
+        claims.act = Some(Subject::User(UserId::new()));
+    };
+    let invite = InviteUserRequest {
+        email: "evil@acme.example".into(),
+        roles: texts(&["owner"]),
+        validity: None,
+    };
+    let invite = house.claiming(house.owner, invite, acting);
+    let refused = house.plane.users().invite_user(invite).await.unwrap_err();
+    assert_eq!(reason(&refused), "IMPERSONATION_REFUSED");
+    let promote = proto::SetRolesRequest {
+        name: member.resource_name(),
+        roles: texts(&["owner"]),
+        etag: String::new(),
+    };
+    let promote = house.claiming(house.owner, promote, acting);
+    let refused = house.plane.users().set_roles(promote).await.unwrap_err();
+    assert_eq!(reason(&refused), "IMPERSONATION_REFUSED");
+    assert!(list(&house).await.is_empty());
 }

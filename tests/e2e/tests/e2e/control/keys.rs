@@ -58,7 +58,7 @@ async fn clients_of_openid_connect_find_the_keys() {
     assert_eq!(answer.headers["cache-control"], "public, max-age=60");
     let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(document["issuer"], ACCESS_ISSUER);
-    let keys = "http://127.0.0.1:8080/.well-known/jwks.json";
+    let keys = format!("http://{}/.well-known/jwks.json", product.gateway);
     assert_eq!(document["jwks_uri"], keys);
     let algorithms = &document["id_token_signing_alg_values_supported"];
     assert_eq!(algorithms, &serde_json::json!(["EdDSA"]));
