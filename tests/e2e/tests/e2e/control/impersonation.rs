@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     port::{admin, message, product, refusal, slug},
-    staff::{joined, set_roles, user_call},
+    staff::{joined, user_call},
 };
 
 fn impersonate(tenant: &str, user: &str, seconds: Option<u32>) -> Call {
@@ -54,7 +54,13 @@ async fn an_operator_acts_as_a_member_and_the_tenant_can_read_of_it() {
         assert_eq!(me["email"], json!(owner.email));
         // What is done is on the record of both.
         let (member, _) = joined(product, &owner, &["member"]).await;
-        message(&client, &set_roles(&member, &["viewer"])).await;
+        let deactivate = user_call(
+            "/resido.identity.v1.UserService/DeactivateUser",
+            Method::POST,
+            &format!("/v1/{member}:deactivate"),
+            json!({"name": member}),
+        );
+        message(&client, &deactivate).await;
         let record = "
             select a.action, a.actor, a.behalf_of, a.after
               from audit_log a join tenants t on t.id = a.tenant_id
@@ -65,7 +71,7 @@ async fn an_operator_acts_as_a_member_and_the_tenant_can_read_of_it() {
             .await
             .unwrap();
         let actions: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert_eq!(actions, ["users.impersonate", "users.set_roles"]);
+        assert_eq!(actions, ["users.impersonate", "users.deactivate"]);
         for row in &rows {
             let (by, of): (String, String) = (row.get(1), row.get(2));
             assert_eq!((by, of), (actor.clone(), user.clone()));

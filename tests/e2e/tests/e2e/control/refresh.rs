@@ -180,7 +180,7 @@ async fn logging_out_ends_one_log_in_or_all_of_the_person() {
     }
     next(&house, &others).await;
     // Again, and with what is none.
-    for token in [&*laptop.refresh_token, "garbage", ""] {
+    for token in [&*laptop.refresh_token, "garbage"] {
         house.logout(one(token)).await;
     }
     let record = "select count(*) from audit_log where action = 'auth.logout'";
