@@ -17,9 +17,6 @@ create index operations_ended on operations (end_time) where done;
 -- Finds the tenants whose time to be restored is over.
 create index tenants_due on tenants (purge_time) where state = 'deleting';
 
--- News of a membership outlive the account: gateways hear of its end.
-alter table outbox drop constraint if exists outbox_user_id_fkey;
-
 -- Deletes what is kept of a tenant outside its schema, and the accounts that
 -- belong nowhere else. Tables are found by their columns, so that one added later
 -- is not forgotten; what must stay is named. An account that anything else still

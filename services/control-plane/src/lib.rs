@@ -28,6 +28,7 @@ mod passwords;
 mod roles;
 mod row;
 mod sessions;
+mod staff;
 mod tenants;
 mod tokens;
 mod usage;

@@ -15,12 +15,12 @@ use resido_proto::{
 use resido_tenancy::context::Principal;
 
 use super::secret::{MARK, same};
+use crate::roles::is_permission;
 
 /// Keys of a tenant that work, at most.
 pub(super) const MAX_LIVE: i64 = 100;
 const MAX_ROLES: usize = 20;
 const MAX_SCOPES: usize = 50;
-const MAX_PERMISSION_BYTES: usize = 64;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -146,15 +146,6 @@ fn gives_scopes(maker: &Principal, scopes: &[String]) -> bool {
 fn distinct(texts: Vec<String>) -> Vec<String> {
     let texts: BTreeSet<_> = texts.into_iter().collect();
     texts.into_iter().collect()
-}
-
-/// Whether a text is a permission: words of a-z, 0-9 and `-` with points between.
-fn is_permission(text: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let is_word = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(allowed)
-    };
-    text.len() <= MAX_PERMISSION_BYTES && text.contains('.') && text.split('.').all(is_word)
 }
 
 fn expiry(

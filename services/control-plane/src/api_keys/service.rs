@@ -29,8 +29,6 @@ use crate::{
 const KEEPERS: &[Role] = &[Role::OWNER, Role::ADMIN];
 const READ: &str = "api-keys.read";
 const WRITE: &str = "api-keys.write";
-/// The roles that every tenant has.
-const BUILT_IN: [Role; 4] = [Role::OWNER, Role::ADMIN, Role::MEMBER, Role::VIEWER];
 
 /// Serves the calls about keys.
 #[derive(Clone)]
@@ -205,7 +203,7 @@ async fn create_in(
 async fn check_roles(tx: &PublicTx, tenant: TenantId, roles: &[String]) -> Result<(), Error> {
     let own: Vec<_> = roles
         .iter()
-        .filter(|role| !BUILT_IN.iter().any(|known| known.as_str() == *role))
+        .filter(|role| !roles::BUILT_IN.iter().any(|known| known.as_str() == *role))
         .cloned()
         .collect();
     if own.is_empty() || store::own_roles(tx, tenant, &own).await?.len() == own.len() {

@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use resido_migrations::Sets;
 use resido_proto::{
-    identity::Role,
     ids::{MigrationRunId, TenantId},
     tenancy::v1 as proto,
 };
@@ -22,10 +21,9 @@ use super::{model, run::Plan, store};
 use crate::{
     Config, Error,
     audit::{self, Actor, Event},
+    staff::{READERS, WRITERS, authorize},
 };
 
-const READERS: &[Role] = &[Role::PLATFORM_ADMIN, Role::PLATFORM_SUPPORT];
-const WRITERS: &[Role] = &[Role::PLATFORM_ADMIN];
 /// Messages that wait for a reader at most; all that a request can name, and the
 /// beginning and the end.
 const QUEUE: usize = 1024;
@@ -159,9 +157,4 @@ impl Fleet {
             current,
         })
     }
-}
-
-fn authorize(ctx: &CallContext, roles: &[Role], permission: &str) -> Result<(), Error> {
-    ctx.platform()?;
-    Ok(ctx.require(roles, permission)?)
 }

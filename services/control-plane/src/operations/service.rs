@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use resido_proto::{google::longrunning as proto, identity::Role};
+use resido_proto::google::longrunning as proto;
 use resido_tenancy::{context::CallContext, db::PublicDatabase};
 use tokio::time::Instant;
 
@@ -10,11 +10,10 @@ use super::model;
 use crate::{
     Error,
     audit::{self, Actor, Event},
+    staff::{READERS, WRITERS, authorize},
     tenants,
 };
 
-const READERS: &[Role] = &[Role::PLATFORM_ADMIN, Role::PLATFORM_SUPPORT];
-const WRITERS: &[Role] = &[Role::PLATFORM_ADMIN];
 /// What is left of a deadline for the answer.
 const MARGIN: Duration = Duration::from_millis(300);
 /// How often a call that waits looks.
@@ -119,9 +118,4 @@ impl Operations {
         let deleted = work.await;
         tx.finish(deleted).await
     }
-}
-
-fn authorize(ctx: &CallContext, roles: &[Role], permission: &str) -> Result<(), Error> {
-    ctx.platform()?;
-    Ok(ctx.require(roles, permission)?)
 }

@@ -8,7 +8,7 @@ use resido_tenancy::db::{PublicTx, params};
 use crate::{Error, row::column};
 
 /// The roles that every tenant has.
-pub(super) const BUILT_IN: [Role; 4] = [Role::OWNER, Role::ADMIN, Role::MEMBER, Role::VIEWER];
+pub(crate) const BUILT_IN: [Role; 4] = [Role::OWNER, Role::ADMIN, Role::MEMBER, Role::VIEWER];
 
 /// What somebody with roles of the tenant's own alone may do besides: methods
 /// that are open to every member are closed to them otherwise.

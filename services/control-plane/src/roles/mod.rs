@@ -8,5 +8,6 @@ mod service;
 mod store;
 
 pub(crate) use given::{may_give, may_touch, names, refuse_impersonated};
-pub(crate) use grants::{Grants, granted};
+pub(crate) use grants::{BUILT_IN, Grants, granted};
+pub(crate) use model::is_permission;
 pub(crate) use service::Roles;

@@ -63,7 +63,7 @@ fn is_built_in(name: &str) -> bool {
 }
 
 /// Whether a text names a permission, such as `properties.read`.
-fn is_permission(text: &str) -> bool {
+pub(crate) fn is_permission(text: &str) -> bool {
     let is_word = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_lowercase())
             && word

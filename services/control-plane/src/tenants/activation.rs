@@ -5,14 +5,11 @@ use std::time::SystemTime;
 use resido_proto::{ids::TenantId, tenancy::v1 as proto};
 use resido_tenancy::{context::CallContext, db::PublicTx, tenant::State};
 
-use super::{
-    access, model,
-    service::{Tenants, WRITERS, authorize},
-    store,
-};
+use super::{access, model, service::Tenants, store};
 use crate::{
     Error,
     audit::{self, Actor, Event},
+    staff::{WRITERS, authorize},
     tokens::Activation,
 };
 

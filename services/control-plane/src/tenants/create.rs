@@ -18,13 +18,14 @@ use super::{
     model::{self, Fields, Operation, OperationKind, Tenant},
     operations::{self, Asked},
     provision::{Provisioned, Work},
-    service::{Tenants, WRITERS, authorize},
+    service::Tenants,
     store,
 };
 use crate::{
     Error,
     audit::{self, Actor, Event},
     faults::Step,
+    staff::{WRITERS, authorize},
     tokens::Activation,
 };
 

@@ -8,7 +8,7 @@ use super::{
     domain::Domain,
     model::{self, Tenant},
     names,
-    service::{Tenants, WRITERS, authorize},
+    service::Tenants,
     store,
     update::lock_living,
 };
@@ -16,6 +16,7 @@ use crate::{
     Error,
     audit::{self, Actor, Event},
     outbox,
+    staff::{WRITERS, authorize},
 };
 
 impl Tenants {

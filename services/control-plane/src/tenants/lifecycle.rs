@@ -13,7 +13,7 @@ use super::{
     access,
     deletion::Deletion,
     model::{self, Tenant},
-    service::{Tenants, WRITERS, authorize},
+    service::Tenants,
     store,
     transition::{self, Transition},
 };
@@ -21,6 +21,7 @@ use crate::{
     Error,
     audit::{self, Actor, Event},
     outbox,
+    staff::{WRITERS, authorize},
 };
 
 /// A change of state as somebody asked for it.

@@ -6,11 +6,11 @@ use resido_tenancy::{
     db::{Ask, Column, ListRequest, Listing, params},
 };
 
-use super::{
-    service::{READERS, Tenants, authorize},
-    store,
+use super::{service::Tenants, store};
+use crate::{
+    Error,
+    staff::{READERS, authorize},
 };
-use crate::Error;
 
 /// The states as a filter spells them, and as they are stored.
 const STATES: Kind = Kind::Word(&[

@@ -11,10 +11,15 @@ use super::{
     model::{self, Operation},
     purge::Begun,
     purge_store, records,
-    service::{Tenants, WRITERS, authorize},
+    service::Tenants,
     store,
 };
-use crate::{Error, audit::Actor, faults::Step};
+use crate::{
+    Error,
+    audit::Actor,
+    faults::Step,
+    staff::{WRITERS, authorize},
+};
 
 impl Tenants {
     /// Removes a tenant's data, and waits for it as long as the caller does.

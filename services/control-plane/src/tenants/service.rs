@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use resido_migrations::Sets;
-use resido_proto::{identity::Role, tenancy::v1 as proto, validate::Checks};
+use resido_proto::{tenancy::v1 as proto, validate::Checks};
 use resido_tenancy::{context::CallContext, db::PublicDatabase};
 
 use super::{
@@ -12,10 +12,10 @@ use super::{
     purge::Purger,
     store,
 };
-use crate::Error;
-
-pub(super) const READERS: &[Role] = &[Role::PLATFORM_ADMIN, Role::PLATFORM_SUPPORT];
-pub(super) const WRITERS: &[Role] = &[Role::PLATFORM_ADMIN];
+use crate::{
+    Error,
+    staff::{READERS, authorize},
+};
 
 /// Serves the calls about tenants.
 #[derive(Clone)]
@@ -97,10 +97,4 @@ impl Tenants {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Makes sure that staff of the platform calls, in one of the roles.
-pub(super) fn authorize(ctx: &CallContext, roles: &[Role], permission: &str) -> Result<(), Error> {
-    ctx.platform()?;
-    Ok(ctx.require(roles, permission)?)
 }

@@ -3,18 +3,12 @@
 use resido_proto::tenancy::v1 as proto;
 use resido_tenancy::{context::CallContext, db::PublicTx};
 
-use super::{
-    access,
-    change::Change,
-    model::Tenant,
-    names,
-    service::{Tenants, WRITERS, authorize},
-    store, transition,
-};
+use super::{access, change::Change, model::Tenant, names, service::Tenants, store, transition};
 use crate::{
     Error,
     audit::{self, Actor, Event},
     outbox,
+    staff::{WRITERS, authorize},
 };
 
 impl Tenants {
