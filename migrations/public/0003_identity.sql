@@ -60,6 +60,6 @@ create table mails (
     next_time     timestamptz not null default now(),
     create_time   timestamptz not null default now(),
     constraint mails_kind_check check (kind in ('reset_password', 'verify_email',
-        'password_changed', 'invitation', 'already_member'))
+        'password_changed', 'invitation'))
 );
 create index mails_due on mails (next_time);

@@ -12,7 +12,6 @@ mod audit;
 mod auth;
 mod config;
 mod control_plane;
-mod email;
 mod error;
 mod export;
 mod faults;

@@ -1,10 +1,11 @@
 //! Checks passwords, and counts those that are wrong.
 
+use resido_proto::email::Email;
 use resido_tenancy::{context::CallContext, db::PublicDatabase};
 use secrecy::SecretString;
 
 use super::model::Attempt;
-use crate::{Error, email::Email, passwords::Hasher};
+use crate::{Error, passwords::Hasher};
 
 /// Checks passwords; clones share the bounds.
 #[derive(Clone)]

@@ -1,12 +1,13 @@
 //! Who tries something, and how much of it is free.
 
+use resido_proto::email::Email;
 use std::{net::IpAddr, time::Duration};
 
 use resido_tenancy::db::PublicTx;
 use sha2::{Digest as _, Sha256};
 
 use super::store;
-use crate::{Error, email::Email, origin::Origin};
+use crate::{Error, origin::Origin};
 
 /// Failures in a row on one account that cost nothing.
 pub(super) const FREE_OF_ACCOUNT: i32 = 5;

@@ -1,13 +1,12 @@
 //! Asking for mails that bring a token.
 
-use resido_proto::identity_api::v1 as proto;
+use resido_proto::{email::Email, identity_api::v1 as proto};
 use resido_tenancy::context::CallContext;
 
 use super::service::Auth;
 use crate::{
     Error,
     attempts::Asked,
-    email::Email,
     mail::{self, Kind},
 };
 

@@ -1,6 +1,8 @@
 //! Using the tokens that mails bring, and changing one's own password.
 
-use resido_proto::{identity::Subject, identity_api::v1 as proto, ids::UserId, validate::Checks};
+use resido_proto::{
+    email::Email, identity::Subject, identity_api::v1 as proto, ids::UserId, validate::Checks,
+};
 use resido_tenancy::{context::CallContext, db::PublicTx};
 use secrecy::SecretString;
 
@@ -9,7 +11,6 @@ use crate::{
     Error,
     attempts::Attempt,
     audit::{self, Actor, Event},
-    email::Email,
     mail::{self, Kind},
     passwords, sessions, tokens, users,
 };

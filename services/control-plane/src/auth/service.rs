@@ -1,6 +1,6 @@
 //! Logging in, and what every way of it ends in.
 
-use resido_proto::{error::Violation, identity_api::v1 as proto, validate::Checks};
+use resido_proto::{email::Email, error::Violation, identity_api::v1 as proto, validate::Checks};
 use resido_tenancy::{
     context::CallContext,
     db::{PublicDatabase, PublicTx},
@@ -16,7 +16,6 @@ use crate::{
     Error,
     attempts::Guard,
     audit::{self, Actor, Event},
-    email::Email,
     mail::Post,
     passwords::{self, Hasher},
     roles::Grants,

@@ -1,9 +1,9 @@
 //! What an operator asks for.
 
-use resido_proto::{error::Violation, identity_api::v1 as proto, ids::UserId, validate::Checks};
+use resido_proto::{
+    email::Email, error::Violation, identity_api::v1 as proto, ids::UserId, validate::Checks,
+};
 use resido_tenancy::tenant::Selector;
-
-use crate::email::Email;
 
 /// Life of a token at most, and if nothing else is asked for, in seconds.
 const MAX_SECONDS: u32 = 15 * 60;

@@ -19,11 +19,6 @@ pub(crate) enum Kind {
         /// The row of the invitation.
         invitation: Uuid,
     },
-    /// Somebody offers a membership to a person who has it.
-    AlreadyMember {
-        /// Of which tenant.
-        tenant: TenantId,
-    },
 }
 
 impl Kind {
@@ -34,7 +29,6 @@ impl Kind {
             Self::VerifyEmail => "verify_email",
             Self::PasswordChanged => "password_changed",
             Self::Invitation { .. } => "invitation",
-            Self::AlreadyMember { .. } => "already_member",
         }
     }
 
@@ -51,7 +45,6 @@ impl Kind {
             ("invitation", Some(tenant), Some(invitation)) => {
                 Some(Self::Invitation { tenant, invitation })
             }
-            ("already_member", Some(tenant), _) => Some(Self::AlreadyMember { tenant }),
             _ => None,
         }
     }
@@ -60,7 +53,6 @@ impl Kind {
     pub(super) fn about(self) -> (Option<TenantId>, Option<Uuid>) {
         match self {
             Self::Invitation { tenant, invitation } => (Some(tenant), Some(invitation)),
-            Self::AlreadyMember { tenant } => (Some(tenant), None),
             Self::ResetPassword | Self::VerifyEmail | Self::PasswordChanged => (None, None),
         }
     }
@@ -78,7 +70,6 @@ mod tests {
             Kind::VerifyEmail,
             Kind::PasswordChanged,
             Kind::Invitation { tenant, invitation },
-            Kind::AlreadyMember { tenant },
         ] {
             let (tenant, invitation) = kind.about();
             assert_eq!(Kind::stored(kind.name(), tenant, invitation), Some(kind));

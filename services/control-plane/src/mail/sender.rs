@@ -129,10 +129,6 @@ impl Sender {
                     None => return Ok(None),
                 }
             }
-            Kind::AlreadyMember { tenant } => match store::tenant(tx, tenant).await? {
-                Some(name) => (String::new(), name),
-                None => return Ok(None),
-            },
             Kind::ResetPassword | Kind::VerifyEmail | Kind::PasswordChanged => {
                 let Some(user) = store::person(tx, &due.email).await? else {
                     return Ok(None);

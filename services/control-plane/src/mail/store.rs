@@ -2,12 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use resido_proto::ids::{TenantId, UserId};
+use resido_proto::{
+    email::Email,
+    ids::{TenantId, UserId},
+};
 use resido_tenancy::db::{PublicTx, Row, params};
 use uuid::Uuid;
 
 use super::model::Kind;
-use crate::{Error, email::Email, row::column, tokens::Activation};
+use crate::{Error, row::column, tokens::Activation};
 
 const ENQUEUE: &str = "
     insert into mails (id, kind, email, tenant_id, invitation_id) values ($1, $2, $3, $4, $5)";
@@ -24,7 +27,6 @@ const PERSON: &str = "select id from users where email = $1";
 const KEEP: &str = "
     insert into one_time_tokens (token_hash, kind, user_id, expire_time)
     values ($1, $2, $3, now() + $4::int8 * interval '1 second')";
-const TENANT: &str = "select display_name from tenants where id = $1 and state <> 'purged'";
 /// Its row is locked: a token is not made while the invitation is withdrawn.
 const INVITATION: &str = "
     select i.roles, i.expire_time, t.display_name
@@ -106,12 +108,6 @@ pub(super) async fn token(
     )
     .await?;
     Ok(token.into_text())
-}
-
-/// Returns the name of a tenant, if it is there.
-pub(super) async fn tenant(tx: &PublicTx, tenant: TenantId) -> Result<Option<String>, Error> {
-    let row = tx.query_opt(TENANT, params![tenant.as_uuid()]).await?;
-    row.map(|row| column(&row, "display_name")).transpose()
 }
 
 /// Makes a token for an invitation that is open, and voids those before. Returns it

@@ -2,7 +2,8 @@
 //! differ at all.
 
 use resido_proto::{
-    error::Violation, ids::TenantId, mask::Mask, tenancy::v1 as proto, validate::Checks,
+    email::Email, error::Violation, ids::TenantId, mask::Mask, tenancy::v1 as proto,
+    validate::Checks,
 };
 use resido_tenancy::tenant::Slug;
 use serde_json::{Map, Value};
@@ -11,7 +12,6 @@ use super::{
     model::{self, Tenant},
     settings::Settings,
 };
-use crate::email::Email;
 
 /// The fields an update mask may name.
 const CHANGEABLE: &[&str] = &[

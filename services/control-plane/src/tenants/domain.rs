@@ -1,8 +1,6 @@
 //! Domains that select a tenant.
 
-use resido_proto::error::Violation;
-
-use crate::email::is_label;
+use resido_proto::{email::is_label, error::Violation};
 
 /// Longest domain, in bytes.
 ///

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use prost::Message as _;
 use resido_proto::{
+    email::Email,
     error::Violation,
     ids::{OperationId, TenantId},
     tenancy::v1 as proto,
@@ -13,7 +14,7 @@ use resido_tenancy::tenant::{Slug, State};
 use sha2::{Digest as _, Sha256};
 
 use super::settings::Settings;
-use crate::{Error, email::Email};
+use crate::Error;
 
 /// The plan of a tenant whose creator names none.
 const DEFAULT_PLAN: &str = "free";

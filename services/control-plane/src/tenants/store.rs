@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use resido_proto::ids::TenantId;
+use resido_proto::{email::Email, ids::TenantId};
 use resido_tenancy::{
     db::{self, PublicTx, Row, params},
     tenant::{SchemaName, Slug, State},
@@ -14,7 +14,7 @@ use super::{
     model::{Fields, Tenant},
     settings::Settings,
 };
-use crate::{Error, email::Email, row::column, tokens::Activation};
+use crate::{Error, row::column, tokens::Activation};
 
 /// Puts the columns of a tenant into a statement, before or after the rest.
 macro_rules! tenant {

@@ -3,6 +3,7 @@
 use std::{str::FromStr, time::SystemTime};
 
 use resido_proto::{
+    email::Email,
     error::Violation,
     identity::{Role, Subject},
     identity_api::v1 as proto,
@@ -12,7 +13,7 @@ use resido_proto::{
 use resido_tenancy::context::CallContext;
 use secrecy::SecretString;
 
-use crate::{Error, email::Email, passwords, tokens};
+use crate::{Error, passwords, tokens};
 
 /// What a person says when registering.
 pub(crate) struct Registration {

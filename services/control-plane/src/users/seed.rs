@@ -2,6 +2,7 @@
 //! start, and those of demonstrations.
 
 use resido_proto::{
+    email::Email,
     identity::Role,
     ids::{TenantId, UserId},
 };
@@ -13,7 +14,6 @@ use super::{model::Names, store};
 use crate::{
     Error,
     audit::{self, Actor, Event},
-    email::Email,
     outbox,
     passwords::{self, Hasher},
 };

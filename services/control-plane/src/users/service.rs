@@ -1,6 +1,7 @@
 //! The calls about people.
 
 use resido_proto::{
+    email::Email,
     identity::Role,
     identity_api::v1 as proto,
     ids::{TenantId, UserId},
@@ -20,7 +21,6 @@ use crate::{
     Error,
     attempts::Guard,
     audit::{self, Actor, Event},
-    email::Email,
     fence,
     mail::Post,
     outbox,

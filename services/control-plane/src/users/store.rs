@@ -2,7 +2,10 @@
 
 use std::time::SystemTime;
 
-use resido_proto::ids::{TenantId, UserId};
+use resido_proto::{
+    email::Email,
+    ids::{TenantId, UserId},
+};
 use resido_tenancy::db::{ListRequest, PublicTx, Row, params};
 use uuid::Uuid;
 
@@ -11,7 +14,7 @@ use super::{
     listing::LISTING,
     model::{Member, Membership, Names, Person, roles},
 };
-use crate::{Error, email::Email, row::column};
+use crate::{Error, row::column};
 
 /// Puts the columns of a member into a query on `users u` and `memberships m`.
 macro_rules! member {

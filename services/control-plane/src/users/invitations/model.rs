@@ -2,10 +2,12 @@
 
 use std::time::SystemTime;
 
-use resido_proto::{error::Violation, identity::Role, identity_api::v1 as proto, validate::Checks};
+use resido_proto::{
+    email::Email, error::Violation, identity::Role, identity_api::v1 as proto, validate::Checks,
+};
 use uuid::Uuid;
 
-use crate::{Error, email::Email, roles};
+use crate::{Error, roles};
 
 /// Open invitations of a tenant at most.
 pub(super) const MAX_OPEN: i64 = 1000;

@@ -1,6 +1,7 @@
 //! The calls about invitations.
 
 use resido_proto::{
+    email::Email,
     identity::Role,
     identity_api::v1 as proto,
     page::{Cursor, PageRequest},
@@ -19,7 +20,6 @@ use super::{
 use crate::{
     Error,
     audit::{self, Actor, Event},
-    email::Email,
     fence,
     mail::{self, Kind},
     roles,

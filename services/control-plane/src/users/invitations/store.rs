@@ -1,11 +1,11 @@
 //! Invitations in the control plane's tables.
 
-use resido_proto::{ids::TenantId, page::PageRequest};
+use resido_proto::{email::Email, ids::TenantId, page::PageRequest};
 use resido_tenancy::db::{PublicTx, Row, params};
 use uuid::Uuid;
 
 use super::model::{Invitation, MAX_OPEN, Offer};
-use crate::{Error, email::Email, row::column, users::model::roles};
+use crate::{Error, row::column, users::model::roles};
 
 /// Puts the columns of an invitation into a statement.
 macro_rules! invitation {
