@@ -179,7 +179,8 @@ impl Gateway {
         }
         match watch {
             Some(watch) => {
-                tokio::join!(watch.run(), announce);
+                let keys = parts.authenticator.keys();
+                tokio::join!(watch.run(), keys.keep_fresh(), announce);
             }
             None => announce.await,
         }

@@ -4,10 +4,10 @@
 //! no more often than every ten seconds; the last good set is kept whatever
 //! happens to its source.
 //!
-//! A set that is in use is fetched again: after a minute beside the call that
-//! finds it old, after four before that call goes on. So a key that the issuer
-//! retires verifies for five minutes at most, those included for which the
-//! authenticator remembers a token.
+//! A set is fetched again every minute, whether anybody calls or not, and beside
+//! a call that finds it older: no call waits for a key that is known. So a key
+//! that the issuer retires verifies for two minutes at most while its source
+//! answers, those included for which the authenticator remembers a token.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -25,10 +25,8 @@ use crate::wire::BoxError;
 
 /// Keys are fetched no more often than this.
 const FETCH_INTERVAL: Duration = Duration::from_secs(10);
-/// Age at which a set is fetched again beside the calls that use it.
+/// Age at which a set is fetched again.
 const REFRESH_AFTER: Duration = Duration::from_secs(60);
-/// Age from which no call uses a set before it was tried to fetch it again.
-const STALE_AFTER: Duration = Duration::from_secs(4 * 60);
 /// Time of one fetch at most.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys of a set that are looked at, at most.
@@ -110,23 +108,26 @@ impl KeySource {
         if kid.len() > MAX_KID_BYTES {
             return None;
         }
-        let known = self.shared.known(kid);
-        let age = self.shared.age();
-        if known.is_some() && age < REFRESH_AFTER {
-            return known;
-        }
         let shared = Arc::clone(&self.shared);
-        if known.is_some() && age < STALE_AFTER {
-            tokio::spawn(async move { shared.renew(REFRESH_AFTER).await });
-            return known;
+        if let Some(known) = shared.known(kid) {
+            if shared.age() >= REFRESH_AFTER {
+                tokio::spawn(async move { shared.renew().await });
+            }
+            return Some(known);
         }
         let wanted = kid.to_owned();
         // In a task of its own: a caller that leaves must not undo the fetch.
-        let fetching = tokio::spawn(async move {
-            shared.renew(STALE_AFTER).await;
-            shared.look_for(&wanted).await
-        });
+        let fetching = tokio::spawn(async move { shared.look_for(&wanted).await });
         fetching.await.ok().flatten()
+    }
+
+    /// Fetches the set again whenever it is old, until it is dropped.
+    pub(crate) async fn keep_fresh(&self) {
+        loop {
+            let left = REFRESH_AFTER.saturating_sub(self.shared.age());
+            tokio::time::sleep(left.max(FETCH_INTERVAL)).await;
+            self.shared.renew().await;
+        }
     }
 
     /// Fetches the set now; for the start, when nobody asks yet. Returns whether
@@ -150,11 +151,14 @@ impl Shared {
         came.as_ref().map_or(Duration::MAX, |came| came.elapsed())
     }
 
-    /// Fetches the set again if it is that old, unless it was tried lately.
-    async fn renew(&self, age: Duration) {
-        let mut fetched = self.fetched.lock().await;
+    /// Fetches the set again if it is old, unless it was tried lately or somebody
+    /// is at it.
+    async fn renew(&self) {
+        let Ok(mut fetched) = self.fetched.try_lock() else {
+            return;
+        };
         let lately = fetched.is_some_and(|at| at.elapsed() < FETCH_INTERVAL);
-        if lately || self.age() < age {
+        if lately || self.age() < REFRESH_AFTER {
             return;
         }
         *fetched = Some(Instant::now());
@@ -311,18 +315,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_retired_key_verifies_for_five_minutes_at_most() {
+    async fn a_retired_key_verifies_for_two_minutes_at_most() {
         let key = || SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
         let (old, new) = (key(), key());
         let both = JwkSet {
             keys: [new.jwks().keys, old.jwks().keys].concat(),
         };
-        // Nobody calls for minutes: the first call does not use what is old.
-        let source = rotating(vec![both.clone(), new.jwks()]);
+        // Nobody calls for minutes.
+        let source = Arc::new(rotating(vec![both.clone(), new.jwks()]));
+        let kept = Arc::clone(&source);
+        let keeping = tokio::spawn(async move { kept.keep_fresh().await });
         assert!(source.get(old.kid()).await.is_some());
-        tokio::time::advance(STALE_AFTER).await;
+        tokio::time::sleep(REFRESH_AFTER * 2).await;
         assert!(source.get(old.kid()).await.is_none());
         assert!(source.get(new.kid()).await.is_some());
+        keeping.abort();
         // Somebody calls all the time: one of the calls has it fetched beside it.
         let source = rotating(vec![both, new.jwks()]);
         assert!(source.get(old.kid()).await.is_some());
@@ -335,26 +342,49 @@ mod tests {
         assert!(source.get(old.kid()).await.is_none());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn old_keys_are_kept_while_their_source_is_away() {
-        let key = SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+    /// Answers at once the first time, and then never.
+    fn falling_silent(set: JwkSet) -> (KeySource, Arc<AtomicUsize>) {
         let calls = Arc::new(AtomicUsize::new(0));
-        let (counted, set) = (Arc::clone(&calls), key.jwks());
-        let source = KeySource::new(Box::new(move || {
-            let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
-            let answer = if first {
-                Ok(set.clone())
-            } else {
-                Err("away".into())
-            };
-            Box::pin(async move { answer })
+        let counted = Arc::clone(&calls);
+        let source = KeySource::new(Box::new(move || -> BoxFuture<'static, _> {
+            if counted.fetch_add(1, Ordering::SeqCst) > 0 {
+                return Box::pin(std::future::pending());
+            }
+            let set = set.clone();
+            Box::pin(async move { Ok(set) })
         }));
+        (source, calls)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_call_waits_for_a_known_key_however_old_its_set_is() {
+        let key = SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+        let (source, calls) = falling_silent(key.jwks());
         assert!(source.get(key.kid()).await.is_some());
-        tokio::time::advance(STALE_AFTER * 2).await;
+        tokio::time::advance(Duration::from_secs(60 * 60)).await;
+        let before = Instant::now();
         for _ in 0..50 {
             assert!(source.get(key.kid()).await.is_some());
         }
-        assert_eq!(calls.load(Ordering::SeqCst), 2, "asked once in ten seconds");
+        assert_eq!(Instant::now(), before, "nothing was waited for");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(calls.load(Ordering::SeqCst), 2, "one fetch for all");
+        assert!(source.get(key.kid()).await.is_some(), "while it goes on");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn old_keys_are_kept_while_their_source_is_away() {
+        let key = SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
+        let (source, calls) = falling_silent(key.jwks());
+        assert!(source.get(key.kid()).await.is_some());
+        let source = Arc::new(source);
+        let kept = Arc::clone(&source);
+        let keeping = tokio::spawn(async move { kept.keep_fresh().await });
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        let tries = calls.load(Ordering::SeqCst);
+        assert!((3..=6).contains(&tries), "{tries} tries in 30 seconds");
+        assert!(source.get(key.kid()).await.is_some());
+        keeping.abort();
     }
 
     #[tokio::test]
