@@ -155,8 +155,9 @@ pub struct Limits {
     pub requests: usize,
     /// Streams of one HTTP/2 connection at most; default 128.
     pub streams_per_connection: u32,
-    /// Bytes of a REST request's body at most, or of one message where the body
-    /// is a stream of them; default 4 MiB.
+    /// Bytes of one message to a service at most, and of a REST request's body or
+    /// of one message where the body is a stream of them; default 4 MiB, which is
+    /// also what services take that do not say.
     pub body_bytes: usize,
     /// Bytes of one message that a service returns to a REST caller at most;
     /// default 64 MiB.

@@ -20,6 +20,7 @@ mod headers;
 mod internal;
 mod layers;
 mod listener;
+mod messages;
 mod pages;
 mod policy;
 mod rbac;

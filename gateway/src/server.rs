@@ -215,7 +215,11 @@ impl Gateway {
             .layer(DeadlineLayer::new(config.limits.bounds()))
             // Path, query and body into a message; its reply into JSON.
             .layer(TranscodeLayer::new(&config.limits, renderer.clone()))
-            .service(Forward::new(Arc::clone(&parts.minter), standings));
+            .service(Forward::new(
+                Arc::clone(&parts.minter),
+                standings,
+                config.limits.body_bytes,
+            ));
         let service = ServiceBuilder::new()
             // Request id, span; log line and counts at the end.
             .layer(ObserveLayer::new(parts.metrics.clone()))

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, header};
 use resido_observability::{propagation, spans};
 use resido_proto::{deadline::format_grpc, headers, identity::TenantClaims};
@@ -21,9 +21,10 @@ use crate::{
     catalog::Endpoint,
     client::Client,
     context::Minter,
+    messages::bound,
     refusal::{Refusal, Stopped},
     standing::{Lost, Standings},
-    upstream::{BreaksOff, End, Until, WithoutTrailers, check},
+    upstream::{BreaksOff, Until, WithoutTrailers, check, stop},
     wire::{Reply, Request},
 };
 
@@ -32,13 +33,18 @@ use crate::{
 pub(crate) struct Forward {
     minter: Arc<Minter>,
     standings: Standings,
+    message_bytes: usize,
 }
 
 impl Forward {
-    /// Signs contexts with `minter`, and ends streams whose caller `standings`
-    /// does not know any more.
-    pub(crate) fn new(minter: Arc<Minter>, standings: Standings) -> Self {
-        Self { minter, standings }
+    /// Signs contexts with `minter`, ends streams whose caller `standings` does
+    /// not know any more, and sends messages of at most so many bytes.
+    pub(crate) fn new(minter: Arc<Minter>, standings: Standings, message_bytes: usize) -> Self {
+        Self {
+            minter,
+            standings,
+            message_bytes,
+        }
     }
 
     async fn send(self, mut request: Request) -> Result<Reply, Stopped> {
@@ -54,29 +60,24 @@ impl Forward {
         if let Some(tenant) = &tenant {
             spans::record_tenant(&span, &tenant.tid.to_string());
         }
-        let lost = self.standings.watch(notes);
+        let lost: Option<Lost> = self.standings.watch(notes);
         self.address(&mut request, &endpoint, tenant, deadline)?;
         propagation::inject(&span, request.headers_mut());
         // What the layers noted is not for the service.
         std::mem::take(request.extensions_mut());
         let streams = endpoint.method.client_streaming;
-        let request = request.map(|inner| {
-            let inner = Body::new(WithoutTrailers(inner));
-            match end(deadline, lost.clone()) {
-                Some(end) if streams => Body::new(BreaksOff::new(inner, end)),
-                _ => inner,
-            }
-        });
-        let answer = endpoint.transport.send(request).instrument(span.clone());
-        let answer = match lost.clone() {
-            Some(lost) => tokio::select! {
-                answer = answer => answer,
-                refusal = lost => Err(refusal),
-            },
-            None => answer.await,
+        let (head, inner) = request.into_parts();
+        let (inner, excess) = bound(Body::new(WithoutTrailers(inner)), self.message_bytes);
+        let inner = match stop::end(deadline, lost.clone()) {
+            Some(end) if streams => Body::new(BreaksOff::new(inner, end)),
+            _ => inner,
         };
-        let reply = check(answer?, &span)?;
-        Ok(match end(deadline, lost) {
+        let stop = stop::first(lost, excess);
+        let request = Request::from_parts(head, inner);
+        let answer = endpoint.transport.send(request).instrument(span.clone());
+        let answer = stop::unless(stop.clone(), answer).await?;
+        let reply = check(answer, &span)?;
+        Ok(match stop::end(deadline, stop) {
             Some(end) => reply.map(|inner| Body::new(Until::new(inner, end))),
             None => reply,
         })
@@ -125,24 +126,6 @@ impl Forward {
             sent.insert(header::AUTHORIZATION, authorization.clone());
         }
         Ok(())
-    }
-}
-
-/// What ends a call that is not over: its deadline, or that its caller may not go
-/// on.
-fn end(deadline: Option<Instant>, lost: Option<Lost>) -> Option<End> {
-    let late =
-        deadline.map(|until| tokio::time::sleep_until(until).map(|()| Refusal::DeadlineExceeded));
-    match (late, lost) {
-        (None, None) => None,
-        (Some(late), None) => Some(late.boxed()),
-        (None, Some(lost)) => Some(lost.boxed()),
-        (Some(late), Some(lost)) => {
-            let first = async {
-                tokio::select! { refusal = lost => refusal, refusal = late => refusal }
-            };
-            Some(first.boxed())
-        }
     }
 }
 

@@ -7,11 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt as _;
 use tonic::body::Body;
 
-use crate::refusal::Refusal;
-
-/// Bytes beyond the limit that are read all the same, at most, and the time.
-const DRAINED_BYTES: usize = 16 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(2);
+use crate::{messages::drain, refusal::Refusal};
 
 /// Reads a whole body of at most `limit` bytes; the sender may pause for `idle`.
 ///
@@ -64,23 +60,6 @@ pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Refusal> {
         return Err(Refusal::MediaTypeUnsupported);
     }
     Ok(())
-}
-
-/// Reads on for a while what nobody wants: a connection that is closed on unread
-/// bytes is reset, and the answer that says so is lost with it.
-pub(super) async fn drain(mut body: Body) {
-    let mut left = DRAINED_BYTES;
-    let read_on = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            let bytes = frame.data_ref().map_or(0, Bytes::len);
-            if bytes > left {
-                break;
-            }
-            left -= bytes;
-        }
-    };
-    // Over in time or not, the connection may go now.
-    let _drained = tokio::time::timeout(DRAIN_TIME, read_on).await.is_ok();
 }
 
 #[cfg(test)]

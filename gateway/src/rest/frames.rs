@@ -8,10 +8,10 @@ use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use tonic::{Status, body::Body};
 
-use crate::refusal::{Refusal, Stopped};
-
-/// Length of what stands before a message.
-const PREFIX_BYTES: usize = 5;
+use crate::{
+    messages::PREFIX_BYTES,
+    refusal::{Refusal, Stopped},
+};
 
 /// Puts the prefix before a message.
 ///

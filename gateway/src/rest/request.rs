@@ -13,7 +13,7 @@ use super::{
     frames::frame,
     upload::{self, Told},
 };
-use crate::{config::Limits, headers, refusal::Refusal, wire::Request};
+use crate::{config::Limits, headers, messages::drain, refusal::Refusal, wire::Request};
 
 /// What REST calls need to know.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Rest {
             match self.begin(&head, route) {
                 Ok(messages) => upload::stream(body, messages, self.body_idle),
                 Err(refusal) => {
-                    tokio::spawn(body::drain(body));
+                    tokio::spawn(drain(body));
                     return Err(refusal);
                 }
             }

@@ -14,8 +14,11 @@ use tokio::{
 };
 use tonic::{Status, body::Body};
 
-use super::{body::drain, frames::frame, request::refuse};
-use crate::refusal::{Refusal, Stopped};
+use super::{frames::frame, request::refuse};
+use crate::{
+    messages::drain,
+    refusal::{Refusal, Stopped},
+};
 
 /// Makes the body of a gRPC request of that of a REST request, whose sender may
 /// pause for `idle`.

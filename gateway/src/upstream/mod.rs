@@ -3,6 +3,7 @@
 mod answer;
 mod bodies;
 mod remote;
+pub(crate) mod stop;
 mod target;
 
 pub(crate) use answer::check;

@@ -11,7 +11,7 @@ use resido_proto::housing::v1::{
 use resido_tenancy::{
     context::TenantContext,
     db::TenantDatabase,
-    server::{call_context, into_status},
+    server::{MAX_MESSAGE_BYTES, call_context, into_status},
 };
 use tonic::{
     Request, Response, Status, Streaming,
@@ -40,7 +40,8 @@ pub const NAME: &str = "housing";
 #[must_use]
 pub fn routes(db: TenantDatabase) -> Routes {
     let bell = Bell::default();
-    Routes::new(HousingServiceServer::new(Housing { db, bell }))
+    let service = HousingServiceServer::new(Housing { db, bell });
+    Routes::new(service.max_decoding_message_size(MAX_MESSAGE_BYTES))
 }
 
 struct Housing {

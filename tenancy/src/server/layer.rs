@@ -24,6 +24,11 @@ use crate::context::{CallContext, Error, Said, Verifier};
 /// Calls to these services need no context: they say nothing of any tenant.
 const OPEN: &str = "/grpc.health.v1.Health/";
 
+/// Bytes of one message that a service behind this layer takes: as many as a
+/// gateway can be told to let pass. The gateway's own bound, 4 MiB by default, is
+/// met before, and nobody without its context gets here.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 30;
+
 /// Lets only calls with a valid context through to a service.
 #[derive(Debug, Clone)]
 pub struct ContextLayer {

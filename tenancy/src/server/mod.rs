@@ -3,5 +3,5 @@
 mod layer;
 mod status;
 
-pub use layer::{ContextLayer, ContextService};
+pub use layer::{ContextLayer, ContextService, MAX_MESSAGE_BYTES};
 pub use status::{call_context, into_status};

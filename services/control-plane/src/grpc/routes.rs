@@ -11,6 +11,7 @@ use resido_proto::{
         tenant_service_server::TenantServiceServer, usage_service_server::UsageServiceServer,
     },
 };
+use resido_tenancy::server::MAX_MESSAGE_BYTES;
 use tonic::service::Routes;
 
 use super::{
@@ -48,25 +49,41 @@ pub(crate) fn routes(rooms: Rooms) -> Routes {
         exports: rooms.exports,
         fleet: rooms.fleet,
     };
-    Routes::new(TenantServiceServer::new(tenants))
-        .add_service(UsageServiceServer::new(UsageApi {
-            measures: rooms.measures,
-        }))
-        .add_service(OperationsServer::new(OperationApi {
-            operations: rooms.operations,
-        }))
-        .add_service(AuthServiceServer::new(AuthApi {
-            auth: rooms.auth.clone(),
-            issuer: rooms.issuer,
-            impersonations: rooms.impersonations,
-        }))
-        .add_service(UserServiceServer::new(UserApi {
-            users: rooms.users,
-            auth: rooms.auth,
-        }))
-        .add_service(RoleServiceServer::new(RoleApi { roles: rooms.roles }))
-        .add_service(ApiKeyServiceServer::new(ApiKeyApi {
-            keys: rooms.api_keys,
-        }))
-        .add_service(AuditServiceServer::new(AuditApi { log: rooms.audit }))
+    let usage = UsageApi {
+        measures: rooms.measures,
+    };
+    let operations = OperationApi {
+        operations: rooms.operations,
+    };
+    let auth = AuthApi {
+        auth: rooms.auth.clone(),
+        issuer: rooms.issuer,
+        impersonations: rooms.impersonations,
+    };
+    let users = UserApi {
+        users: rooms.users,
+        auth: rooms.auth,
+    };
+    let roles = RoleApi { roles: rooms.roles };
+    let keys = ApiKeyApi {
+        keys: rooms.api_keys,
+    };
+    let audit = AuditApi { log: rooms.audit };
+    // The gateway bounds messages before.
+    macro_rules! services {
+        ($first:ident($one:ident) $(, $server:ident($api:ident))*) => {
+            Routes::new($first::new($one).max_decoding_message_size(MAX_MESSAGE_BYTES))
+                $(.add_service($server::new($api).max_decoding_message_size(MAX_MESSAGE_BYTES)))*
+        };
+    }
+    services!(
+        TenantServiceServer(tenants),
+        UsageServiceServer(usage),
+        OperationsServer(operations),
+        AuthServiceServer(auth),
+        UserServiceServer(users),
+        RoleServiceServer(roles),
+        ApiKeyServiceServer(keys),
+        AuditServiceServer(audit)
+    )
 }

@@ -342,6 +342,34 @@ async fn e1_unknown_routes_methods_and_types_have_the_same_shape() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e1_header_bytes_that_are_no_text_get_a_json_error() {
+    let product = product::shared().await.unwrap();
+    let owner = product.owner().await.unwrap();
+    let bearer = format!("Bearer {}", owner.token).into_bytes();
+    let odd = b"a\xffb".as_slice();
+    for (name, value, reason) in [
+        ("authorization", odd, "CREDENTIAL_INVALID"),
+        ("x-api-key", odd, "CREDENTIAL_INVALID"),
+        ("host", odd, "REQUEST_INVALID"),
+        ("x-tenant", odd, "TENANT_SELECTOR_INVALID"),
+        ("x-request-timeout", odd, "DEADLINE_INVALID"),
+        ("content-type", odd, "MEDIA_TYPE_UNSUPPORTED"),
+    ] {
+        let mut request = Request::post("/v1/properties").header("content-type", "text/plain");
+        if name != "authorization" && name != "x-api-key" {
+            request = request.header("authorization", bearer.as_slice());
+        }
+        let mut request = request.body("{}").unwrap();
+        let value = http::HeaderValue::from_bytes(value).unwrap();
+        request.headers_mut().insert(name, value);
+        let raw = raw::send(product.gateway, Version::One, request).await;
+        let raw = raw.unwrap();
+        let error: Value = serde_json::from_slice(&raw.body).unwrap();
+        assert_eq!(error["details"][0]["reason"], reason, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slugs_are_unique_and_activation_tokens_work_once() {
     let product = product::shared().await.unwrap();
     let owner = product.owner().await.unwrap();

@@ -2,9 +2,14 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{Method, Request};
-use resido_e2e::client::{
-    Call, Wire,
-    raw::{self, Raw, Version},
+use resido::Settings;
+use resido_e2e::{
+    client::{
+        Call, Wire,
+        raw::{self, Raw, Version},
+    },
+    cluster,
+    product::Product,
 };
 use serde_json::{Value, json};
 
@@ -149,6 +154,53 @@ async fn the_largest_document_passes_and_one_byte_more_does_not() {
         .refused(Wire::Grpc, &message(&lease, kind, &too_large))
         .await;
     assert_eq!(refusal.fields(), ["content.data"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c9_what_is_above_the_bound_is_refused_by_the_gateway_over_every_wire() {
+    const BOUND: usize = 4 << 20;
+    let desk = Desk::new().await;
+    let lease = desk.lease().await;
+    let kind = "application/octet-stream";
+    // One byte less or more of a body, and a body whose path makes a message of
+    // it that is longer.
+    let uri = format!("/v1/{lease}/documents");
+    for bytes in [BOUND - 10, BOUND, BOUND + 1] {
+        let raw = rest(&desk, Method::POST, &uri, kind, vec![7; bytes]).await;
+        assert_eq!(raw.status, 413, "{bytes}: {:?}", raw.body);
+        let error: Value = serde_json::from_slice(&raw.body).unwrap();
+        assert_eq!(error["details"][0]["reason"], "BODY_TOO_LARGE", "{bytes}");
+    }
+    for wire in [Wire::Grpc, Wire::Web, Wire::WebText] {
+        for bytes in [BOUND - 10, BOUND + 1] {
+            let call = message(&lease, kind, &vec![7; bytes]);
+            let refusal = desk.refused(wire, &call).await;
+            assert_eq!(refusal.reason(), "BODY_TOO_LARGE", "{wire:?} {bytes}");
+            assert_eq!(refusal.code(), 8, "{wire:?} {bytes}");
+        }
+    }
+    // Just below it, the service says what it takes.
+    let call = message(&lease, kind, &vec![7; BOUND - 1000]);
+    let refusal = desk.refused(Wire::Grpc, &call).await;
+    assert_eq!(refusal.fields(), ["content.data"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_admits_more_is_followed_by_its_services() {
+    let mut settings = Settings::default();
+    settings.gateway.limits.body_bytes = 8 << 20;
+    let product = Product::start(cluster::shared().await.unwrap(), settings)
+        .await
+        .unwrap();
+    let owner = product.owner().await.unwrap();
+    let client = product.owner_client(&owner, Wire::Grpc).unwrap();
+    let call = message("leases/x", "text/plain", &vec![7; 6 << 20]);
+    let refusal = client.call(&call).await.unwrap().refusal().unwrap();
+    assert!(
+        refusal.fields().contains(&"content.data".into()),
+        "{refusal:?}"
+    );
+    product.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -133,6 +133,25 @@ async fn the_good_ones_come_in_over_every_wire() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c9_one_message_above_the_bound_ends_a_stream_over_every_wire() {
+    let desk = Desk::new().await;
+    let long = "a".repeat((4 << 20) + 1);
+    let mut housing = desk.housing().await;
+    let stream = tokio_stream::iter([message("Ada", ""), message(&long, "")]);
+    let status = housing.import_residents(stream).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(reason(&status), "BODY_TOO_LARGE");
+    let request = Request::post("/v1/residents:import")
+        .header("authorization", format!("Bearer {}", desk.owner.token))
+        .header("content-type", "application/x-ndjson")
+        .body(format!("{{\"givenName\": \"{long}\"}}\n"))
+        .unwrap();
+    let raw = raw::send(desk.product.gateway, Version::One, request).await;
+    let raw = raw.unwrap();
+    assert_eq!(raw.status, 413, "{:?}", raw.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_import_is_written_in_batches() {
     let desk = Desk::new().await;
     let mut housing = desk.housing().await;
