@@ -121,5 +121,42 @@ fn state_policy(catalog: &Catalog, operation: &mut serde_json::Value) {
             .collect();
         operation["x-resido-access"] = access_name(endpoint.policy.access).into();
         operation["x-resido-roles"] = roles.into();
+        if let Some(permission) = &endpoint.policy.permission {
+            state_permission(operation, permission);
+        }
+    }
+}
+
+/// Says which permission stands for an operation, for programs and for readers.
+/// The page at `/docs` shows it by itself and leaves the last paragraph out.
+fn state_permission(operation: &mut serde_json::Value, permission: &str) {
+    let told = format!("Permission: `{permission}`.");
+    let description = operation["description"].as_str().unwrap_or_default();
+    let parts = [description.trim_end(), &told];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    operation["description"] = parts.join("\n\n").into();
+    operation["x-resido-permission"] = permission.into();
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn p2_a_permission_is_told_in_words_and_by_itself() {
+        for (description, expected) in [
+            (json!(null), "Permission: `units.read`."),
+            (
+                json!("Gets a unit.\n"),
+                "Gets a unit.\n\nPermission: `units.read`.",
+            ),
+        ] {
+            let mut operation = json!({"description": description});
+            state_permission(&mut operation, "units.read");
+            assert_eq!(operation["description"], expected);
+            assert_eq!(operation["x-resido-permission"], "units.read");
+        }
     }
 }

@@ -251,11 +251,15 @@ async fn p2_the_documents_describe_what_is_routed() {
     let login = &openapi["paths"]["/v1/auth:login"]["post"];
     assert_eq!(login["operationId"], "AuthService_Login");
     assert_eq!(login["x-resido-access"], "anonymous");
+    assert_eq!(login.get("x-resido-permission"), None);
     let create = &openapi["paths"]["/v1/properties"]["post"];
     assert_eq!(
         create["x-resido-roles"],
         json!(["owner", "admin", "member"])
     );
+    assert_eq!(create["x-resido-permission"], "properties.write");
+    let told = create["description"].as_str().unwrap();
+    assert!(told.ends_with("Permission: `properties.write`."), "{told}");
     let text = openapi.to_string();
     assert!(
         !text.contains("WatchTenants"),
