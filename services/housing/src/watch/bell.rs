@@ -24,9 +24,13 @@ pub(crate) struct Bell(Arc<Mutex<House>>);
 
 #[derive(Debug, Default)]
 struct House {
-    rooms: HashMap<TenantId, Arc<Room>>,
+    rooms: HashMap<TenantId, (Arc<Room>, Seats)>,
     seats: usize,
 }
+
+/// How many of a room are taken. Counted with the house locked, unlike its
+/// receivers, which go after their seat.
+type Seats = usize;
 
 /// The listeners of one tenant.
 #[derive(Debug)]
@@ -40,7 +44,7 @@ struct Room {
 impl Bell {
     /// Says that something of a tenant has changed.
     pub(crate) fn ring(&self, tenant: TenantId) {
-        if let Some(room) = self.house().rooms.get(&tenant) {
+        if let Some((room, _)) = self.house().rooms.get(&tenant) {
             room.rung.send_replace(());
         }
     }
@@ -54,15 +58,17 @@ impl Bell {
         if house.seats >= MAX {
             return Err(Error::WatchBusy);
         }
-        let room = house.rooms.entry(tenant).or_insert_with(|| {
-            Arc::new(Room {
+        let (room, seats) = house.rooms.entry(tenant).or_insert_with(|| {
+            let room = Room {
                 rung: watch::Sender::new(()),
                 turn: Semaphore::new(1),
-            })
+            };
+            (Arc::new(room), 0)
         });
-        if room.rung.receiver_count() >= MAX_OF_TENANT {
+        if *seats >= MAX_OF_TENANT {
             return Err(Error::WatchBusy);
         }
+        *seats += 1;
         let room = Arc::clone(room);
         house.seats += 1;
         Ok(Seat {
@@ -110,9 +116,10 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut house = self.bell.house();
         house.seats -= 1;
-        if let Entry::Occupied(room) = house.rooms.entry(self.tenant) {
-            // This one's receiver is dropped behind this.
-            if room.get().rung.receiver_count() <= 1 {
+        if let Entry::Occupied(mut room) = house.rooms.entry(self.tenant) {
+            let seats = &mut room.get_mut().1;
+            *seats -= 1;
+            if *seats == 0 {
                 room.remove();
             }
         }
@@ -167,6 +174,18 @@ mod tests {
         assert!(bell.house().rooms.is_empty());
         assert_eq!(bell.house().seats, 0);
         bell.ring(tenant);
+    }
+
+    #[test]
+    fn a_room_vanishes_though_its_last_leave_at_once() {
+        let (bell, tenant) = (Bell::default(), TenantId::new());
+        let (one, two) = (bell.sit(tenant).unwrap(), bell.sit(tenant).unwrap());
+        // As when `one` has left the house and its receiver is about to go.
+        let leaving = one.rung.clone();
+        drop(one);
+        drop(two);
+        assert!(bell.house().rooms.is_empty());
+        drop(leaving);
     }
 
     #[tokio::test]
