@@ -1,14 +1,15 @@
-//! What operators do with tenants, people and the record.
+//! What operators do with tenants and the record.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
-use super::Database;
+use super::{Database, database::DATABASE};
 
 /// Which control plane a command works on.
 #[derive(Debug, Args)]
+#[command(next_help_heading = DATABASE)]
 pub(crate) struct ControlTarget {
     #[command(flatten)]
     pub(crate) database: Database,
@@ -27,10 +28,20 @@ pub(crate) struct ControlTarget {
 #[derive(Debug, Args)]
 pub(crate) struct Listed {
     /// Which ones (AIP-160), such as `state = ACTIVE`
-    #[arg(long, default_value = "", value_name = "FILTER")]
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "FILTER"
+    )]
     pub(crate) filter: String,
     /// In which order (AIP-132), such as `create_time desc`
-    #[arg(long, default_value = "", value_name = "FIELDS")]
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "FIELDS"
+    )]
     pub(crate) order_by: String,
     /// How many at most
     #[arg(long, default_value_t = 1000, value_name = "N")]
@@ -66,7 +77,7 @@ pub(crate) enum Tenants {
         #[arg(long)]
         email: String,
         /// Telephone number of the contact
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         phone: String,
         /// Its plan [default: free]
         #[arg(long, default_value = "", hide_default_value = true)]
@@ -107,7 +118,7 @@ pub(crate) enum Tenants {
         #[command(flatten)]
         which: OneTenant,
         /// Why, for the record
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
     },
     /// Serve a suspended tenant again
@@ -120,7 +131,7 @@ pub(crate) enum Tenants {
         #[arg(value_enum)]
         mode: Maintenance,
         /// Why, for the record
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
     },
     /// Delete a tenant; it can be restored until its grace is over
@@ -131,7 +142,7 @@ pub(crate) enum Tenants {
         #[arg(long, default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=365))]
         grace: u16,
         /// Why, for the record
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
         /// Do not ask
         #[arg(long)]
@@ -186,83 +197,20 @@ pub(crate) enum Maintenance {
     Off,
 }
 
-/// A member of a tenant.
-#[derive(Debug, Args)]
-pub(crate) struct OneUser {
-    /// The person's address, or `users/<uuid>`
-    pub(crate) user: String,
-    /// The tenant's slug or id
-    #[arg(long)]
-    pub(crate) tenant: String,
-}
-
-/// Govern the people of a tenant
-#[derive(Debug, Args)]
-pub(crate) struct UserCommands {
-    #[command(flatten)]
-    pub(crate) target: ControlTarget,
-    #[command(subcommand)]
-    pub(crate) command: Users,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Users {
-    /// List the people of a tenant
-    List {
-        /// The tenant's slug or id
-        #[arg(long)]
-        tenant: String,
-        #[command(flatten)]
-        listed: Listed,
-    },
-    /// Show one person
-    Show(OneUser),
-    /// Invite a person by mail
-    Invite {
-        /// The person's address
-        email: String,
-        /// The tenant's slug or id
-        #[arg(long)]
-        tenant: String,
-        /// A role to give; may be repeated
-        #[arg(long = "role", required = true)]
-        roles: Vec<String>,
-    },
-    /// Set the roles of a person
-    SetRoles {
-        #[command(flatten)]
-        who: OneUser,
-        /// A role from now on; may be repeated
-        #[arg(long = "role", required = true)]
-        roles: Vec<String>,
-    },
-    /// Let a deactivated person in again
-    Activate(OneUser),
-    /// Keep a person out until activated again
-    Deactivate(OneUser),
-    /// Remove a person from a tenant
-    Remove {
-        #[command(flatten)]
-        who: OneUser,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Mail a person a token to reset the password
-    ResetPassword {
-        /// The person's address
-        email: String,
-    },
-}
-
-/// Print the record of who did what, latest first
+/// Print the record of who did what, latest first; ids are shortened, but with
+/// `--format json`
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
     /// Only what concerns this tenant, by slug or id
     #[arg(long)]
     pub(crate) tenant: Option<String>,
     /// Which events (AIP-160), such as `action = "tenants.suspend"`
-    #[arg(long, default_value = "", value_name = "FILTER")]
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "FILTER"
+    )]
     pub(crate) filter: String,
     /// How many at most
     #[arg(long, default_value_t = 50, value_name = "N")]

@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
+/// Heads the flags about it in help texts.
+pub(super) const DATABASE: &str = "Database";
+
 /// Where the database is.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = DATABASE)]
 pub(crate) struct Database {
     /// Where keys, passwords and the embedded database are kept
     #[arg(

@@ -12,10 +12,10 @@ mod root;
 mod serve;
 mod time;
 mod token;
+mod users;
 
 pub(crate) use control::{
-    Audit, ControlTarget, Listed, Maintenance, OneTenant, OneUser, TenantCommands, Tenants,
-    UserCommands, Users,
+    Audit, ControlTarget, Listed, Maintenance, OneTenant, TenantCommands, Tenants,
 };
 pub(crate) use database::{Database, Db, Login};
 pub(crate) use keys::{KeyCommands, Keys};
@@ -24,3 +24,4 @@ pub use root::Cli;
 pub(crate) use root::{Command, Described, Format, Global, LogFormat};
 pub(crate) use serve::{ControlPlane, Gateway, Housing, Service, Up};
 pub(crate) use token::Token;
+pub(crate) use users::{Invitations, OneInvitation, OneUser, UserCommands, Users};

@@ -31,6 +31,7 @@ pub struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Every command")]
 pub(crate) struct Global {
     /// Configuration file; `resido.toml` in this folder is read if it exists
     #[arg(long, global = true, env = "RESIDO_CONFIG", value_name = "FILE")]
@@ -173,6 +174,33 @@ mod tests {
             let line = ["resido", "up", flag, "postgresql://u:p@h/d"];
             assert!(Cli::try_parse_from(line).is_err(), "{flag}");
         }
+    }
+
+    #[test]
+    fn help_sets_what_a_command_takes_apart_from_what_all_take() {
+        let mut cli = Cli::command();
+        cli.build();
+        let users = cli.find_subcommand_mut("users").unwrap();
+        let list = users.find_subcommand_mut("list").unwrap();
+        let help = list.render_help().to_string();
+        let headings: Vec<_> = ["Options:", "Database:", "Every command:"]
+            .map(|heading| help.find(heading).expect(heading))
+            .into();
+        assert!(headings.is_sorted(), "{help}");
+        let at = |flag| help.find(flag).unwrap();
+        assert!(
+            at("--tenant") < headings[1] && at("--limit") < headings[1],
+            "{help}"
+        );
+        assert!(
+            (headings[1]..headings[2]).contains(&at("--data-dir")),
+            "{help}"
+        );
+        assert!(
+            at("--format") > headings[2] && at("--config") > headings[2],
+            "{help}"
+        );
+        assert!(!help.contains("[default: ]"), "{help}");
     }
 
     #[test]

@@ -68,12 +68,13 @@ fn check(settings: &Settings, overlap: Duration) -> Result<()> {
 
 fn list(dir: &DataDir, format: Format) -> Result<()> {
     let (keys, now) = (token_keys::kept(dir)?, now());
+    let first = token_keys::first_written(dir).unwrap_or_default();
     let signing = keys.signing(now).context(token_keys::NONE)?;
     let signing = signing.file.key.kid();
     let rows: Vec<_> = keys
         .keys()
         .iter()
-        .map(|key| row(key, signing, now))
+        .map(|key| row(key, signing, (now, first)))
         .collect();
     let head = ["KID", "STATE", "CREATED", "SIGNS", "RETIRES"];
     terminal::rows(format, &rows, &head, |row| {
@@ -88,8 +89,10 @@ fn list(dir: &DataDir, format: Format) -> Result<()> {
     })
 }
 
-fn row(key: &Kept, signing: &str, now: u64) -> Row {
+/// Describes a key; `first` is when that of them was made whose file does not say.
+fn row(key: &Kept, signing: &str, (now, first): (u64, u64)) -> Row {
     let file = &key.file;
+    let known = |seconds| if seconds == 0 { first } else { seconds };
     let state = if file.key.kid() == signing {
         "signs"
     } else if key.is_retired(now) {
@@ -102,14 +105,13 @@ fn row(key: &Kept, signing: &str, now: u64) -> Row {
     Row {
         kid: file.key.kid().to_owned(),
         state,
-        created: time(file.created),
-        signs: time(file.sign_from),
+        created: time(known(file.created)),
+        signs: time(known(file.sign_from)),
         retires: key.retires.and_then(time),
     }
 }
 
-/// Returns a moment as RFC 3339; nothing for that of the first key, which is not
-/// known.
+/// Returns a moment as RFC 3339; nothing for one that is not known.
 fn time(seconds: u64) -> Option<String> {
     let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
     (seconds > 0).then(|| prost_types::Timestamp::from(time).to_string())

@@ -6,6 +6,7 @@ mod confirm;
 mod control;
 mod db;
 mod described;
+mod invitations;
 mod keys;
 mod migrate;
 mod serve;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     confirm::{Missing, Said, confirm},
-    control::{Call, Session, text},
+    control::{Call, Session, roles, text},
+    invitations,
 };
 use crate::{
     cli::{Format, Listed, OneUser, UserCommands, Users},
@@ -43,8 +44,9 @@ async fn run(command: &Users, session: &Session, format: Format) -> Result<()> {
             let tenant = session.enter(tenant).await?;
             let body = json!({"email": email, "roles": roles});
             let call = Call::post("/v1/users:invite", body);
-            invited(&session.call_in(&tenant, call).await?, format)
+            invitations::sent(&session.call_in(&tenant, call).await?, format)
         }
+        Users::Invitations(command) => invitations::run(command, session, format).await,
         Users::SetRoles { who, roles } => {
             act(session, who, "setRoles", json!({"roles": roles}), format).await
         }
@@ -108,14 +110,6 @@ async fn remove(session: &Session, who: &OneUser, said: Said) -> Result<()> {
     Ok(())
 }
 
-fn roles(user: &Value) -> String {
-    let roles = user["roles"].as_array().into_iter().flatten();
-    roles
-        .filter_map(Value::as_str)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
 fn list(people: &[Value], format: Format) -> Result<()> {
     let head = ["NAME", "E-MAIL", "STATE", "ROLES", "LAST LOG-IN"];
     terminal::rows(format, people, &head, |user| {
@@ -146,20 +140,5 @@ fn one(user: &Value, format: Format) -> Result<()> {
         ("member since", field("createTime")),
         ("last log-in", field("lastLoginTime")),
     ]);
-    Ok(())
-}
-
-fn invited(invitation: &Value, format: Format) -> Result<()> {
-    if format == Format::Json {
-        return terminal::json(invitation);
-    }
-    let field = |field| text(invitation, field).to_owned();
-    terminal::pairs(&[
-        ("name", field("name")),
-        ("e-mail", field("email")),
-        ("roles", roles(invitation)),
-        ("expires", field("expireTime")),
-    ]);
-    terminal::note("the token is on its way by mail");
     Ok(())
 }

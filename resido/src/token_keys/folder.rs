@@ -1,6 +1,10 @@
 //! The keys in a data directory.
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{
+    fs, io,
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use anyhow::{Context as _, Result, bail};
 use resido_control_plane::KeyRing;
@@ -46,6 +50,14 @@ pub(crate) fn kept(dir: &DataDir) -> Result<Schedule> {
         }
     }
     Ok(Schedule::new(files))
+}
+
+/// Returns when the first key's file was written, in seconds since 1970: the
+/// file itself does not say when it was made.
+pub(crate) fn first_written(dir: &DataDir) -> Option<u64> {
+    let written = fs::metadata(dir.path().join(FIRST)).and_then(|file| file.modified());
+    let age = written.ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(age.as_secs())
 }
 
 /// Reads a file of the folder; none if it was removed meanwhile.

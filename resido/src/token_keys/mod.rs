@@ -12,6 +12,6 @@ mod follow;
 mod schedule;
 
 pub(crate) use file::KeyFile;
-pub(crate) use folder::{NONE, kept, load, rotate};
+pub(crate) use folder::{NONE, first_written, kept, load, rotate};
 pub(crate) use follow::follow;
 pub(crate) use schedule::{Kept, Schedule, now};

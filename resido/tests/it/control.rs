@@ -100,6 +100,13 @@ fn tenants_are_governed_from_the_terminal() {
     assert_eq!(terminal.refused(&export).0, 1);
 
     let record = terminal.json(&["audit", "--tenant", "acme-homes"]);
+    let printed = terminal.run(&["audit", "--tenant", "acme-homes"]);
+    let printed = text(&printed.stdout);
+    assert!(
+        printed.lines().all(|line| line.chars().count() <= 140),
+        "{printed}"
+    );
+    assert!(printed.contains("unpaid"), "{printed}");
     let events = record.as_array().unwrap();
     let actions: Vec<_> = events.iter().map(|event| &event["action"]).collect();
     assert!(
@@ -154,6 +161,27 @@ fn people_are_governed_from_the_terminal() {
     let invitation = terminal.json(&invite);
     assert_eq!(invitation["state"], "OPEN");
     assert_eq!(invitation["roles"][0], "viewer");
+    let open =
+        |terminal: &Terminal| terminal.json(&["users", "invitations", "list", "--tenant", "acme"]);
+    assert_eq!(open(&terminal)[0]["name"], invitation["name"]);
+    let by_address = |verb| {
+        [
+            "users",
+            "invitations",
+            verb,
+            "Bob@acme.example",
+            "--tenant",
+            "acme",
+        ]
+    };
+    let again = terminal.json(&by_address("resend"));
+    assert_eq!(again["name"], invitation["name"]);
+    let withdrawn = terminal.json(&by_address("revoke"));
+    assert_eq!(withdrawn["state"], "REVOKED");
+    assert_eq!(open(&terminal), Value::Array(Vec::new()));
+    let (code, said) = terminal.refused(&by_address("revoke"));
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("is not invited to"), "{said}");
     assert!(
         terminal
             .run(&["users", "list", "--tenant", "acme"])

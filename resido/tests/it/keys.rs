@@ -52,6 +52,11 @@ fn a_rotated_key_signs_what_comes_and_the_old_one_verifies_what_came() {
     assert!(!data.exists(), "looking made a data directory");
 
     let mut up = Up::start(&data, &[]);
+    let first = run(&data, &["keys", "list", "--format", "json"]);
+    let first: Value = serde_json::from_slice(&first.stdout).unwrap();
+    let made = first[0]["created"].as_str().unwrap();
+    assert!(made.starts_with("20"), "{made} is no time of today");
+    assert_eq!(first[0]["signs"], made);
     let gateway = up
         .ready
         .lines()

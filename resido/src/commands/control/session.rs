@@ -189,6 +189,13 @@ pub(in crate::commands) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
+/// Returns the roles in a JSON object, such as a person or an invitation.
+pub(in crate::commands) fn roles(value: &Value) -> String {
+    let roles = value["roles"].as_array().into_iter().flatten();
+    let roles: Vec<_> = roles.filter_map(Value::as_str).collect();
+    roles.join(" ")
+}
+
 async fn is_current(target: &Target, sets: &Arc<Sets>) -> Result<()> {
     let status = resido_migrations::status(&target.db, sets).await?;
     if status.public_applied == 0 {
