@@ -176,9 +176,13 @@ fn entry(route: proto::TenantRoute) -> Option<Entry> {
 }
 
 fn membership(epoch: &proto::MembershipEpoch) -> Option<MembershipEpoch> {
+    let tenant = match epoch.tenant_id.as_str() {
+        "" => None,
+        id => Some(id.parse().ok()?),
+    };
     Some(MembershipEpoch {
         user: epoch.user_id.parse().ok()?,
-        tenant: epoch.tenant_id.parse().ok()?,
+        tenant,
         epoch: epoch.epoch,
     })
 }

@@ -59,7 +59,9 @@ create table users (
 
 create table platform_roles (
     user_id uuid primary key references users (id),
-    roles   text[] not null
+    roles   text[] not null,
+    -- Tokens of older epochs are refused.
+    epoch   bigint not null default 1
 );
 
 create table memberships (
@@ -132,7 +134,8 @@ create trigger audit_log_append_only before update or delete or truncate on audi
 -- names what changed, not how: who reads it reads the tenant as it is now.
 create table outbox (
     id        bigint generated always as identity primary key,
-    tenant_id uuid not null references tenants (id),
+    -- Null where it is about the platform's own people.
+    tenant_id uuid references tenants (id),
     -- Whose membership changed; null where the tenant itself did.
     user_id   uuid references users (id),
     at        timestamptz not null default now()

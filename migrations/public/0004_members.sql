@@ -4,7 +4,13 @@
 -- stay dead when the person is a member again.
 create sequence membership_epochs;
 alter table memberships alter column epoch set default nextval('membership_epochs');
-select setval('membership_epochs', (select coalesce(max(epoch), 0) + 1 from memberships), false);
+-- Those of the platform's people are numbered alike.
+alter table platform_roles alter column epoch set default nextval('membership_epochs');
+select setval('membership_epochs',
+              (select coalesce(max(epoch), 0) + 1
+                 from (select epoch from memberships
+                       union all select epoch from platform_roles) as given),
+              false);
 -- Finds who holds a role.
 create index memberships_roles on memberships using gin (roles);
 

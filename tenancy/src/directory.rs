@@ -115,7 +115,7 @@ struct Snapshot {
     by_slug: HashMap<Slug, TenantId>,
     by_alias: HashMap<Slug, TenantId>,
     by_domain: HashMap<String, TenantId>,
-    memberships: HashMap<(UserId, TenantId), Membership>,
+    memberships: HashMap<(UserId, Option<TenantId>), Membership>,
 }
 
 impl Directory {
@@ -169,10 +169,10 @@ impl Directory {
         state.by_id.get(id).cloned()
     }
 
-    /// Returns the least epoch that tokens of a membership must carry; zero if
-    /// nothing is known of it.
+    /// Returns the least epoch that tokens of a person must carry in a tenant, or on
+    /// the platform; zero if nothing is known of it.
     #[must_use]
-    pub fn membership_epoch(&self, user: UserId, tenant: TenantId) -> i64 {
+    pub fn membership_epoch(&self, user: UserId, tenant: Option<TenantId>) -> i64 {
         self.read()
             .memberships
             .get(&(user, tenant))
@@ -182,7 +182,7 @@ impl Directory {
     /// Whether a person is known to belong to a tenant at present.
     #[must_use]
     pub fn is_member(&self, user: UserId, tenant: TenantId) -> bool {
-        let epoch = self.membership_epoch(user, tenant);
+        let epoch = self.membership_epoch(user, Some(tenant));
         epoch > 0 && epoch != MembershipEpoch::GONE
     }
 
@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn membership_epochs_only_rise() {
         let directory = Directory::new();
-        let (user, tenant) = (UserId::new(), TenantId::new());
+        let (user, tenant) = (UserId::new(), Some(TenantId::new()));
         for (epoch, least) in [(2, 2), (1, 2), (3, 3)] {
             directory.apply_membership(MembershipEpoch {
                 user,
@@ -388,6 +388,15 @@ mod tests {
             });
             assert_eq!(directory.membership_epoch(user, tenant), least);
         }
+        // Those of the platform are others.
+        assert_eq!(directory.membership_epoch(user, None), 0);
+        directory.apply_membership(MembershipEpoch {
+            user,
+            tenant: None,
+            epoch: 5,
+        });
+        assert_eq!(directory.membership_epoch(user, None), 5);
+        assert_eq!(directory.membership_epoch(user, tenant), 3);
     }
 
     #[test]
@@ -409,11 +418,11 @@ mod tests {
         ] {
             directory.apply_membership(MembershipEpoch {
                 user,
-                tenant,
+                tenant: Some(tenant),
                 epoch,
             });
             assert_eq!(directory.is_member(user, tenant), least != gone, "{epoch}");
-            assert_eq!(directory.membership_epoch(user, tenant), least);
+            assert_eq!(directory.membership_epoch(user, Some(tenant)), least);
         }
     }
 
@@ -429,7 +438,7 @@ mod tests {
         let (user, id) = (UserId::new(), TenantId::new());
         let member = |epoch| MembershipEpoch {
             user,
-            tenant: id,
+            tenant: Some(id),
             epoch,
         };
         directory.apply(entry(id, "acme", 2));

@@ -7,8 +7,8 @@ use resido_proto::ids::{TenantId, UserId};
 pub struct MembershipEpoch {
     /// Whose membership.
     pub user: UserId,
-    /// In which tenant.
-    pub tenant: TenantId,
+    /// In which tenant; none for the platform.
+    pub tenant: Option<TenantId>,
     /// The least epoch.
     pub epoch: i64,
 }

@@ -78,7 +78,7 @@ impl World {
     fn membership(&self, epoch: i64) -> MembershipEpoch {
         MembershipEpoch {
             user: self.user,
-            tenant: self.tenant,
+            tenant: Some(self.tenant),
             epoch,
         }
     }

@@ -99,6 +99,10 @@ pub(crate) fn resolve(
         (Access::Tenant | Access::Authenticated, Some(own)) => own,
         (Access::Tenant, None) if named.header.is_none() => return Err(Refusal::TenantRequired),
         (Access::Tenant, None) => return Err(Refusal::TenantDenied),
+        (Access::Platform | Access::Authenticated, None) => {
+            believe(principal, None, directory)?;
+            return Ok(None);
+        }
         _ => return Ok(None),
     };
     if !directory.is_ready() {
@@ -106,7 +110,7 @@ pub(crate) fn resolve(
     }
     let entry = directory.by_id(own).ok_or(Refusal::TenantDenied)?;
     agree(principal, &entry, &named.entries(directory), directory)?;
-    believe(principal, own, directory)?;
+    believe(principal, Some(own), directory)?;
     let mode = mode(&entry, policy)?;
     Ok(Some(TenantClaims {
         tid: entry.id,
@@ -118,13 +122,19 @@ pub(crate) fn resolve(
     }))
 }
 
-/// Makes sure that a person's credential is not older than their membership.
-fn believe(principal: &Principal, own: TenantId, directory: &Directory) -> Result<(), Refusal> {
+/// Makes sure that a person's credential is not older than their membership, or
+/// than what they are on the platform.
+fn believe(
+    principal: &Principal,
+    own: Option<TenantId>,
+    directory: &Directory,
+) -> Result<(), Refusal> {
     let Subject::User(user) = principal.subject else {
         return Ok(());
     };
     // Whoever made such a token need not know who belongs to the tenant.
-    if principal.proof == Proof::SharedSecret && !directory.is_member(user, own) {
+    let is_member = || own.is_some_and(|own| directory.is_member(user, own));
+    if principal.proof == Proof::SharedSecret && !is_member() {
         return Err(Refusal::TenantDenied);
     }
     if principal.epoch < directory.membership_epoch(user, own) {

@@ -163,7 +163,7 @@ fn h2_only_a_member_of_both_learns_that_they_differ() {
     let world = world();
     let membership = MembershipEpoch {
         user: world.user,
-        tenant: world.globex,
+        tenant: Some(world.globex),
         epoch: 1,
     };
     world.directory.apply_membership(membership);
@@ -275,7 +275,7 @@ fn tokens_of_an_older_membership_are_refused() {
     let world = world();
     let membership = MembershipEpoch {
         user: world.user,
-        tenant: world.acme,
+        tenant: Some(world.acme),
         epoch: 2,
     };
     world.directory.apply_membership(membership);
@@ -283,6 +283,30 @@ fn tokens_of_an_older_membership_are_refused() {
         reason(world.resolve(&world.member(), &Named::default())),
         "CREDENTIAL_INVALID"
     );
+}
+
+#[test]
+fn older_tokens_of_the_platforms_people_are_refused() {
+    let world = world();
+    let staff = |epoch| Principal {
+        roles: vec![Role::PLATFORM_ADMIN],
+        subject: Subject::User(world.user),
+        epoch,
+        ..Principal::ANONYMOUS
+    };
+    world.directory.apply_membership(MembershipEpoch {
+        user: world.user,
+        tenant: None,
+        epoch: 2,
+    });
+    for access in [Access::Platform, Access::Authenticated] {
+        let resolve = |epoch| {
+            let policy = policy(access, false);
+            resolve(&staff(epoch), &Named::default(), &policy, &world.directory)
+        };
+        assert_eq!(reason(resolve(1)), "CREDENTIAL_INVALID");
+        assert_eq!(resolve(2).unwrap(), None);
+    }
 }
 
 #[test]
@@ -306,7 +330,7 @@ fn a_token_of_the_shared_secret_needs_a_member_who_is_known() {
     };
     let membership = |epoch| MembershipEpoch {
         user: world.user,
-        tenant: world.acme,
+        tenant: Some(world.acme),
         epoch,
     };
     let resolve = || world.resolve(&claimed, &Named::default());

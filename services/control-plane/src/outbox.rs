@@ -11,6 +11,13 @@ use crate::Error;
 
 const TENANT: &str = "insert into outbox (tenant_id) values ($1)";
 const MEMBERSHIP: &str = "insert into outbox (tenant_id, user_id) values ($1, $2)";
+const API_KEYS: &str = "
+    insert into outbox (tenant_id, api_key_id) select $1::uuid, unnest($2::uuid[])";
+const PERSON: &str = "
+    insert into outbox (tenant_id, user_id)
+    select tenant_id, user_id from memberships where user_id = $1
+    union all
+    select null, user_id from platform_roles where user_id = $1";
 const API_KEY: &str = "insert into outbox (tenant_id, api_key_id) values ($1, $2)";
 /// The newest row stays: its number says how far the stream has come.
 const PRUNE: &str = "
@@ -43,6 +50,16 @@ pub(crate) async fn membership_changed(
     Ok(())
 }
 
+/// Says that everything a person may do changed: each membership, and what they are
+/// on the platform.
+///
+/// # Errors
+/// As [`tenant_changed`].
+pub(crate) async fn person_changed(tx: &PublicTx, user: UserId) -> Result<(), Error> {
+    tx.execute(PERSON, params![user.as_uuid()]).await?;
+    Ok(())
+}
+
 /// Says that an API key was made, changed or revoked.
 ///
 /// # Errors
@@ -54,6 +71,24 @@ pub(crate) async fn api_key_changed(
 ) -> Result<(), Error> {
     let (tenant, key) = (tenant.as_uuid(), key.as_uuid());
     tx.execute(API_KEY, params![tenant, key]).await?;
+    Ok(())
+}
+
+/// Does as [`api_key_changed`] for several keys.
+///
+/// # Errors
+/// As [`tenant_changed`].
+pub(crate) async fn api_keys_changed(
+    tx: &PublicTx,
+    tenant: TenantId,
+    keys: &[ApiKeyId],
+) -> Result<(), Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<_> = keys.iter().map(ApiKeyId::as_uuid).collect();
+    tx.execute(API_KEYS, params![tenant.as_uuid(), keys])
+        .await?;
     Ok(())
 }
 

@@ -87,7 +87,7 @@ impl fmt::Display for Slug {
 /// How a tenant is named from outside, such as in `x-tenant`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Selector {
-    /// By id.
+    /// By id, bare or as a name: `tenants/<id>`.
     Id(TenantId),
     /// By slug.
     Slug(Slug),
@@ -95,14 +95,15 @@ pub enum Selector {
 
 /// A text selects no tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither the id nor the slug of a tenant")]
+#[error("neither the slug, the id nor the name of a tenant")]
 pub struct InvalidSelector;
 
 impl FromStr for Selector {
     type Err = InvalidSelector;
 
     fn from_str(text: &str) -> Result<Self, InvalidSelector> {
-        if let Ok(id) = text.parse() {
+        let id = text.parse().or_else(|_| TenantId::from_resource_name(text));
+        if let Ok(id) = id {
             return Ok(Self::Id(id));
         }
         text.parse().map(Self::Slug).map_err(|_| InvalidSelector)
@@ -139,9 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_is_an_id_or_a_slug() {
+    fn a_selector_is_an_id_a_name_or_a_slug() {
         let id = TenantId::new();
         assert_eq!(id.to_string().parse(), Ok(Selector::Id(id)));
+        assert_eq!(id.resource_name().parse(), Ok(Selector::Id(id)));
+        for text in ["tenants/", "tenants/acme", "users/acme"] {
+            assert_eq!(text.parse::<Selector>(), Err(InvalidSelector), "{text}");
+        }
         assert!(matches!("acme".parse(), Ok(Selector::Slug(_))));
         assert_eq!("acme,globex".parse::<Selector>(), Err(InvalidSelector));
     }

@@ -46,13 +46,20 @@ impl Door {
     }
 }
 
+/// What a person is on the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Staff {
+    pub(crate) roles: Vec<Role>,
+    pub(crate) epoch: i64,
+}
+
 /// Where a person may go, after the password was right.
 #[derive(Debug, Clone)]
 pub(crate) enum Way {
     /// Into a tenant.
     Tenant(Door),
-    /// To the platform, with these roles.
-    Platform(Vec<Role>),
+    /// To the platform.
+    Platform(Staff),
 }
 
 impl Way {
@@ -66,21 +73,17 @@ impl Way {
 
     /// Returns what a token for this way says.
     pub(crate) fn holder(&self, user: UserId, grants: Grants) -> Holder {
-        match self {
-            Self::Tenant(door) => Holder {
-                user,
-                membership: Some((door.tenant, door.membership.epoch)),
-                roles: door.membership.roles.clone(),
-                grants,
-                actor: None,
-            },
-            Self::Platform(roles) => Holder {
-                user,
-                membership: None,
-                roles: roles.clone(),
-                grants,
-                actor: None,
-            },
+        let (roles, epoch) = match self {
+            Self::Tenant(door) => (&door.membership.roles, door.membership.epoch),
+            Self::Platform(staff) => (&staff.roles, staff.epoch),
+        };
+        Holder {
+            user,
+            tenant: self.tenant(),
+            epoch,
+            roles: roles.clone(),
+            grants,
+            actor: None,
         }
     }
 }
@@ -95,7 +98,7 @@ impl Way {
 pub(crate) fn choose(
     selector: Option<&Selector>,
     doors: Vec<Door>,
-    platform: Vec<Role>,
+    platform: Option<Staff>,
 ) -> Result<Way, Error> {
     let mut standing = doors.into_iter().filter(Door::stands);
     if let Some(selector) = selector {
@@ -110,8 +113,7 @@ pub(crate) fn choose(
             let slugs = open.into_iter().map(|door| door.slug);
             Err(Error::TenantChoice(slugs.take(MAX_CHOICES).collect()))
         }
-        (None, _) if !platform.is_empty() => Ok(Way::Platform(platform)),
-        (None, _) => Err(Error::Credentials),
+        (None, _) => platform.map(Way::Platform).ok_or(Error::Credentials),
     }
 }
 
@@ -123,7 +125,7 @@ pub(crate) fn choose(
 pub(super) fn again(
     tenant: Option<TenantId>,
     doors: Vec<Door>,
-    platform: Vec<Role>,
+    platform: Option<Staff>,
 ) -> Result<Way, Error> {
     match tenant {
         Some(tenant) => choose(Some(&Selector::Id(tenant)), doors, platform),
@@ -169,20 +171,24 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn staff() -> Vec<Role> {
-        vec![Role::PLATFORM_ADMIN]
+    fn staff() -> Option<Staff> {
+        Some(Staff {
+            roles: vec![Role::PLATFORM_ADMIN],
+            epoch: 6,
+        })
     }
 
     #[test]
     fn the_only_tenant_needs_no_name() {
-        let way = choose(None, vec![open("acme")], Vec::new()).unwrap();
+        let way = choose(None, vec![open("acme")], None).unwrap();
         let Way::Tenant(chosen) = &way else {
             panic!("{way:?}")
         };
         let user = UserId::new();
         let expected = Holder {
             user,
-            membership: Some((chosen.tenant, 4)),
+            tenant: Some(chosen.tenant),
+            epoch: 4,
             roles: vec![Role::MEMBER],
             grants: Grants::default(),
             actor: None,
@@ -193,14 +199,14 @@ mod tests {
     #[test]
     fn among_several_tenants_one_must_be_named() {
         let doors = vec![open("acme"), open("globex")];
-        let error = choose(None, doors.clone(), Vec::new()).unwrap_err();
+        let error = choose(None, doors.clone(), None).unwrap_err();
         assert!(
             matches!(&error, Error::TenantChoice(slugs) if slugs == &["acme", "globex"]),
             "{error:?}"
         );
         let by_id = Selector::Id(doors[1].tenant);
         for selector in [by("globex"), by_id] {
-            let way = choose(Some(&selector), doors.clone(), Vec::new()).unwrap();
+            let way = choose(Some(&selector), doors.clone(), None).unwrap();
             assert!(matches!(way, Way::Tenant(door) if door.slug == "globex"));
         }
     }
@@ -220,7 +226,7 @@ mod tests {
             State::Purged,
         ] {
             let doors = vec![door("gone", state, MembershipState::Active)];
-            let error = choose(Some(&by("gone")), doors, Vec::new()).unwrap_err();
+            let error = choose(Some(&by("gone")), doors, None).unwrap_err();
             assert!(matches!(error, Error::TenantDenied), "{state}");
         }
     }
@@ -229,11 +235,11 @@ mod tests {
     fn a_suspended_tenant_says_so_to_its_own_people_alone() {
         let doors = vec![door("acme", State::Suspended, MembershipState::Active)];
         for selector in [None, Some(by("acme"))] {
-            let error = choose(selector.as_ref(), doors.clone(), Vec::new()).unwrap_err();
+            let error = choose(selector.as_ref(), doors.clone(), None).unwrap_err();
             assert!(matches!(error, Error::TenantSuspended), "{error:?}");
         }
         let doors = vec![door("acme", State::Suspended, MembershipState::Suspended)];
-        let error = choose(Some(&by("acme")), doors, Vec::new()).unwrap_err();
+        let error = choose(Some(&by("acme")), doors, None).unwrap_err();
         assert!(matches!(error, Error::Credentials), "{error:?}");
     }
 
@@ -242,7 +248,7 @@ mod tests {
         for state in [MembershipState::Pending, MembershipState::Suspended] {
             let doors = vec![door("acme", State::Active, state)];
             for selector in [None, Some(by("acme"))] {
-                let error = choose(selector.as_ref(), doors.clone(), Vec::new()).unwrap_err();
+                let error = choose(selector.as_ref(), doors.clone(), None).unwrap_err();
                 assert!(matches!(error, Error::Credentials), "{error:?}");
             }
         }
@@ -251,12 +257,10 @@ mod tests {
     #[test]
     fn staff_without_a_tenant_reach_the_platform() {
         let way = choose(None, Vec::new(), staff()).unwrap();
-        assert!(matches!(&way, Way::Platform(roles) if *roles == staff()));
-        assert_eq!(
-            way.holder(UserId::new(), Grants::default()).membership,
-            None
-        );
-        let error = choose(None, Vec::new(), Vec::new()).unwrap_err();
+        assert!(matches!(&way, Way::Platform(found) if Some(found) == staff().as_ref()));
+        let holder = way.holder(UserId::new(), Grants::default());
+        assert_eq!((holder.tenant, holder.epoch), (None, 6));
+        let error = choose(None, Vec::new(), None).unwrap_err();
         assert!(matches!(error, Error::Credentials), "{error:?}");
     }
 
@@ -274,7 +278,7 @@ mod tests {
         assert_eq!(way.tenant(), Some(acme.tenant));
         let way = again(None, doors, staff()).unwrap();
         assert_eq!(way.tenant(), None);
-        let error = again(None, vec![acme], Vec::new()).unwrap_err();
+        let error = again(None, vec![acme], None).unwrap_err();
         assert!(matches!(error, Error::Credentials), "{error:?}");
         let error = again(Some(TenantId::new()), Vec::new(), staff()).unwrap_err();
         assert!(matches!(error, Error::TenantDenied), "{error:?}");

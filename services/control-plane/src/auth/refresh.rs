@@ -1,18 +1,22 @@
 //! Going on with a log-in, and ending it.
 
-use resido_proto::{identity_api::v1 as proto, validate::Checks};
-use resido_tenancy::{context::CallContext, db::PublicTx, tenant::Selector};
+use resido_proto::{
+    identity_api::v1 as proto,
+    ids::{TenantId, UserId},
+    validate::Checks,
+};
+use resido_tenancy::{context::CallContext, db::PublicTx};
 use serde_json::json;
 
 use super::{
-    model::again,
     service::{Auth, Entered},
     store,
 };
 use crate::{
     Error,
     audit::{self, Actor, Event},
-    sessions::{self, Renewed, Session},
+    outbox,
+    sessions::{self, Renewed},
     tokens, users,
 };
 
@@ -67,7 +71,11 @@ impl Auth {
                 before: None,
                 after: Some(json!({"everywhere": request.everywhere})),
             };
-            audit::record(&tx, &Actor::person(session.user, ctx), event).await
+            audit::record(&tx, &Actor::person(session.user, ctx), event).await?;
+            if request.everywhere {
+                outbox::person_changed(&tx, session.user).await?;
+            }
+            Ok(())
         };
         let ended = ended.await;
         tx.finish(ended).await
@@ -92,17 +100,20 @@ impl Auth {
                 return Ok(None);
             }
         };
-        go_on(tx, &session, refresh_token).await.map(Some)
+        let whose = (session.user, session.tenant);
+        go_on(tx, whose, refresh_token).await.map(Some)
     }
 }
 
-async fn go_on(tx: &PublicTx, session: &Session, refresh_token: String) -> Result<Entered, Error> {
-    let known = users::person_by_id(tx, session.user).await?;
+/// Reads who goes on with a log-in, and where it leads now.
+pub(super) async fn go_on(
+    tx: &PublicTx,
+    (user, tenant): (UserId, Option<TenantId>),
+    refresh_token: String,
+) -> Result<Entered, Error> {
+    let known = users::person_by_id(tx, user).await?;
     let (person, _) = known.ok_or(Error::RefreshToken)?;
-    let selector = session.tenant.map(Selector::Id);
-    let doors = store::doors(tx, person.id, selector.as_ref()).await?;
-    let platform = store::platform_roles(tx, person.id).await?;
-    let way = again(session.tenant, doors, platform)?;
+    let way = store::way(tx, user, tenant).await?;
     Ok(Entered {
         grants: store::grants(tx, &way).await?,
         person,

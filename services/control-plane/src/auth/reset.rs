@@ -1,18 +1,31 @@
 //! Using the tokens that mails bring, and changing one's own password.
 
 use resido_proto::{
-    email::Email, identity::Subject, identity_api::v1 as proto, ids::UserId, validate::Checks,
+    email::Email,
+    identity::Subject,
+    identity_api::v1 as proto,
+    ids::{TenantId, UserId},
+    validate::Checks,
 };
-use resido_tenancy::{context::CallContext, db::PublicTx};
+use resido_tenancy::{
+    context::{CallContext, TenantContext},
+    db::PublicTx,
+};
 use secrecy::SecretString;
 
-use super::{once, service::Auth, store};
+use super::{
+    once,
+    refresh::go_on,
+    service::{Auth, Entered},
+    store,
+};
 use crate::{
     Error,
     attempts::Attempt,
     audit::{self, Actor, Event},
+    fence,
     mail::{self, Kind},
-    passwords, sessions, tokens, users,
+    outbox, passwords, sessions, tokens, users,
 };
 
 const WRITE: &str = "profile.write";
@@ -21,6 +34,16 @@ const WRITE: &str = "profile.write";
 struct Change {
     current: SecretString,
     new: SecretString,
+}
+
+/// A password whose owner has proved the one before.
+struct Changed {
+    user: UserId,
+    tenant: Option<TenantId>,
+    email: Email,
+    /// Hashes of both.
+    old: String,
+    new: String,
 }
 
 impl Change {
@@ -73,7 +96,7 @@ impl Auth {
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
             let user = once::spend(&tx, &token, Kind::VerifyEmail).await?;
-            store::verified(&tx, user).await?;
+            users::verified(&tx, user).await?;
             let event = about("auth.verify_email", user);
             audit::record(&tx, &Actor::person(user, ctx), event).await
         };
@@ -81,47 +104,62 @@ impl Auth {
         tx.finish(verified).await
     }
 
-    /// Changes the caller's own password; all log-ins end.
+    /// Changes the caller's own password. All log-ins end, and another begins for
+    /// the caller, who stays where they are: in a tenant or on the platform.
     pub(crate) async fn change_password(
         &self,
         ctx: &CallContext,
         request: proto::ChangePasswordRequest,
-    ) -> Result<(), Error> {
-        let tenant = ctx.tenant()?;
+    ) -> Result<proto::LoginResponse, Error> {
+        let tenant = place(ctx)?;
         ctx.require(&[], WRITE)?;
         let user = own(ctx, &request.name)?;
         let change = Change::parse(request)?;
         let tx = self.db.begin(ctx.deadline()).await?;
-        let work = async {
-            crate::fence::check(&tx, &tenant).await?;
-            users::person_by_id(&tx, user).await
-        };
-        let known = work.await;
-        let (person, hash) = tx.finish(known).await?.ok_or(Error::NotFound("user"))?;
+        let known = find(&tx, tenant.as_ref(), user).await;
+        let (person, old) = tx.finish(known).await?;
         let email = Email::parse("email", &person.email)?;
-        let proof = Some(hash.clone());
+        let proof = Some(old.clone());
         if !self.guard.prove(ctx, &email, change.current, proof).await? {
             let mut checks = Checks::default();
             checks.require(false, "current_password", "is wrong");
             checks.finish()?;
         }
-        let new = self.hasher.hash(change.new).await?;
-        let tx = self.db.begin(ctx.deadline()).await?;
-        let work = async {
-            sessions::revoke_user(&tx, user).await?;
-            if !store::change_password(&tx, user, &hash, &new).await? {
-                return Err(Error::Raced);
-            }
-            once::void(&tx, user, Kind::ResetPassword).await?;
-            let mut event = about("users.change_password", user);
-            event.tenant = Some(tenant.id());
-            audit::record(&tx, &Actor::of(ctx), event).await?;
-            mail::enqueue(&tx, &email, Kind::PasswordChanged).await
+        let new = Changed {
+            user,
+            tenant: tenant.map(|tenant| tenant.id()),
+            email,
+            old,
+            new: self.hasher.hash(change.new).await?,
         };
-        let changed = work.await;
-        tx.finish(changed).await?;
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let changed = self.change_in(&tx, ctx, &new).await;
+        let entered = tx.finish(changed).await?;
         self.post.wake();
-        Ok(())
+        self.admit(entered)
+    }
+
+    async fn change_in(
+        &self,
+        tx: &PublicTx,
+        ctx: &CallContext,
+        new: &Changed,
+    ) -> Result<Entered, Error> {
+        let (user, tenant) = (new.user, new.tenant);
+        sessions::hold(tx, user, tenant).await?;
+        sessions::revoke_user(tx, user).await?;
+        if !store::change_password(tx, user, &new.old, &new.new).await? {
+            return Err(Error::Raced);
+        }
+        once::void(tx, user, Kind::ResetPassword).await?;
+        let mut event = about("users.change_password", user);
+        event.tenant = tenant;
+        audit::record(tx, &Actor::of(ctx), event).await?;
+        mail::enqueue(tx, &new.email, Kind::PasswordChanged).await?;
+        let token = sessions::begin(tx, user, tenant, self.lives).await?;
+        let entered = go_on(tx, (user, tenant), token).await?;
+        outbox::person_changed(tx, user).await?;
+        Ok(entered)
     }
 
     /// Makes sure that a text is a token which is good at present, and counts it
@@ -161,7 +199,30 @@ async fn reset_in(tx: &PublicTx, ctx: &CallContext, token: &[u8], hash: &str) ->
     Attempt::on(&email, ctx.client()).succeeded(tx).await?;
     let event = about("auth.reset_password", user);
     audit::record(tx, &Actor::person(user, ctx), event).await?;
-    mail::enqueue(tx, &email, Kind::PasswordChanged).await
+    mail::enqueue(tx, &email, Kind::PasswordChanged).await?;
+    outbox::person_changed(tx, user).await
+}
+
+/// Returns the caller's tenant; none for the platform's people.
+fn place(ctx: &CallContext) -> Result<Option<TenantContext>, Error> {
+    if let Ok(tenant) = ctx.tenant() {
+        return Ok(Some(tenant));
+    }
+    ctx.platform()?;
+    Ok(None)
+}
+
+/// Reads the caller, and the hash of the password.
+async fn find(
+    tx: &PublicTx,
+    tenant: Option<&TenantContext>,
+    user: UserId,
+) -> Result<(users::Person, String), Error> {
+    if let Some(tenant) = tenant {
+        fence::check(tx, tenant).await?;
+    }
+    let known = users::person_by_id(tx, user).await?;
+    known.ok_or(Error::NotFound("user"))
 }
 
 /// Returns the caller, if a name is the caller's own.

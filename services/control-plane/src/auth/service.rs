@@ -66,7 +66,7 @@ impl Claim {
         let email = checks.take(Email::parse("email", &request.email));
         let password = checks.take(passwords::given("password", request.password));
         let tenant = (!request.tenant.is_empty()).then(|| request.tenant.parse());
-        let fault = "must be the slug or the id of a tenant";
+        let fault = "must be the slug, the id or the name of a tenant";
         checks.require(!matches!(tenant, Some(Err(_))), "tenant", fault);
         let (Some(email), Some(password)) = (email, password) else {
             return Err(checks.finish().err().unwrap_or_default());
@@ -152,14 +152,11 @@ impl Auth {
     ) -> Result<Entered, Error> {
         let mut person = proven.person;
         let doors = store::doors(tx, person.id, tenant).await?;
-        let platform = store::platform_roles(tx, person.id).await?;
-        let way = choose(tenant, doors, platform)?;
+        let staff = store::staff(tx, person.id).await?;
+        let way = choose(tenant, doors, staff)?;
         sessions::hold(tx, person.id, way.tenant()).await?;
-        if let Way::Tenant(door) = &way
-            && !store::stands(tx, person.id, door).await?
-        {
-            return Err(Error::Raced);
-        }
+        // What was read before the lock may have changed since.
+        let way = store::way(tx, person.id, way.tenant()).await?;
         let grants = store::grants(tx, &way).await?;
         let time = store::logged_in(tx, person.id, &proven.hash).await?;
         person.last_login = Some(time.ok_or(Error::Credentials)?);
@@ -188,10 +185,10 @@ impl Auth {
 fn member(person: Person, way: Way) -> Member {
     let membership = match way {
         Way::Tenant(door) => door.membership,
-        Way::Platform(roles) => Membership {
-            roles,
+        Way::Platform(staff) => Membership {
+            roles: staff.roles,
             state: MembershipState::Active,
-            epoch: 0,
+            epoch: staff.epoch,
             created: person.created,
         },
     };
@@ -200,6 +197,8 @@ fn member(person: Person, way: Way) -> Member {
 
 #[cfg(test)]
 mod tests {
+    use resido_proto::ids::TenantId;
+
     use super::*;
 
     #[test]
@@ -223,7 +222,10 @@ mod tests {
             })
         };
         assert!(claim("").ok().unwrap().tenant.is_none());
-        assert!(claim("acme").ok().unwrap().tenant.is_some());
+        let name = TenantId::new().resource_name();
+        for tenant in ["acme", &name] {
+            assert!(claim(tenant).ok().unwrap().tenant.is_some(), "{tenant}");
+        }
         assert_eq!(claim("").ok().unwrap().email.as_str(), "a@b.example");
     }
 }

@@ -2,17 +2,14 @@
 
 use std::time::SystemTime;
 
-use resido_proto::{
-    identity::Role,
-    ids::{TenantId, UserId},
-};
+use resido_proto::ids::{TenantId, UserId};
 use resido_tenancy::{
     db::{PublicTx, Row, params},
     tenant::Selector,
 };
 use uuid::Uuid;
 
-use super::model::{Door, Way};
+use super::model::{Door, Staff, Way, again};
 use crate::{
     Error,
     roles::{self, Grants},
@@ -32,16 +29,11 @@ const DOORS: &str = "
                         where a.tenant_id = t.id and a.slug = $3 and a.expire_time > now()))
      order by t.slug, t.id
      limit $4";
-const PLATFORM: &str = "select roles from platform_roles where user_id = $1";
+const PLATFORM: &str = "select roles, epoch from platform_roles where user_id = $1";
 const LOGGED_IN: &str = "
     update users set last_login_time = now()
      where id = $1 and password_hash = $2
     returning last_login_time";
-const STANDS: &str = "
-    select 1 as one
-      from memberships m join tenants t on t.id = m.tenant_id
-     where m.user_id = $1 and m.tenant_id = $2 and m.state = 'active' and m.epoch = $3
-       and t.state = $4";
 const STRENGTHEN: &str = "update users set password_hash = $2 where id = $1";
 const CHANGE_PASSWORD: &str = "
     update users set password_hash = $3, revision = revision + 1
@@ -52,9 +44,6 @@ const RESET_PASSWORD: &str = "
            email_verify_time = coalesce(email_verify_time, now())
      where id = $1
     returning email";
-const VERIFIED: &str = "
-    update users set email_verify_time = now(), revision = revision + 1
-     where id = $1 and email_verify_time is null";
 
 /// Reads a person's memberships by slug, or only that in the tenant selected.
 pub(super) async fn doors(
@@ -73,11 +62,34 @@ pub(super) async fn doors(
     rows.iter().map(door).collect()
 }
 
-/// Reads a person's roles on the platform.
-pub(super) async fn platform_roles(tx: &PublicTx, user: UserId) -> Result<Vec<Role>, Error> {
+/// Reads what a person is on the platform; none without a role.
+pub(super) async fn staff(tx: &PublicTx, user: UserId) -> Result<Option<Staff>, Error> {
     let row = tx.query_opt(PLATFORM, params![user.as_uuid()]).await?;
-    let names = row.map(|row| column(&row, "roles")).transpose()?;
-    Ok(users::roles(names.unwrap_or_default()))
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let staff = Staff {
+        roles: users::roles(column(&row, "roles")?),
+        epoch: column(&row, "epoch")?,
+    };
+    Ok(Some(staff).filter(|staff| !staff.roles.is_empty()))
+}
+
+/// Reads the way that a log-in took, as it is now.
+///
+/// # Errors
+/// As [`again`].
+pub(super) async fn way(
+    tx: &PublicTx,
+    user: UserId,
+    tenant: Option<TenantId>,
+) -> Result<Way, Error> {
+    let doors = match tenant.map(Selector::Id) {
+        Some(selector) => doors(tx, user, Some(&selector)).await?,
+        None => Vec::new(),
+    };
+    let staff = staff(tx, user).await?;
+    again(tenant, doors, staff)
 }
 
 /// Records a log-in and returns its time; none if the password was changed since
@@ -99,19 +111,6 @@ pub(super) async fn grants(tx: &PublicTx, way: &Way) -> Result<Grants, Error> {
         Way::Tenant(door) => roles::granted(tx, door.tenant, &door.membership.roles).await,
         Way::Platform(_) => Ok(Grants::default()),
     }
-}
-
-/// Whether a membership and its tenant are as they were read, now that they are
-/// locked.
-pub(super) async fn stands(tx: &PublicTx, user: UserId, door: &Door) -> Result<bool, Error> {
-    let (tenant, state) = (door.tenant.as_uuid(), door.state.to_string());
-    Ok(tx
-        .query_opt(
-            STANDS,
-            params![user.as_uuid(), tenant, door.membership.epoch, state],
-        )
-        .await?
-        .is_some())
 }
 
 /// Keeps a stronger hash of the same password, which [`logged_in`] found
@@ -146,12 +145,6 @@ pub(super) async fn reset_password(
         .query_opt(RESET_PASSWORD, params![user.as_uuid(), hash])
         .await?;
     column(&row.ok_or(Error::Token)?, "email")
-}
-
-/// Records that a person has proved the address.
-pub(super) async fn verified(tx: &PublicTx, user: UserId) -> Result<(), Error> {
-    tx.execute(VERIFIED, params![user.as_uuid()]).await?;
-    Ok(())
 }
 
 fn door(row: &Row) -> Result<Door, Error> {

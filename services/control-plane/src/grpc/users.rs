@@ -71,7 +71,7 @@ impl UserService for UserApi {
     async fn change_password(
         &self,
         request: Request<proto::ChangePasswordRequest>,
-    ) -> Result<Response<()>, Status> {
+    ) -> Result<Response<proto::LoginResponse>, Status> {
         call!(self.auth.change_password, request)
     }
 

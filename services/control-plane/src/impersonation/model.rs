@@ -33,7 +33,7 @@ impl Ask {
     pub(super) fn parse(request: proto::ImpersonateUserRequest) -> Result<Self, Vec<Violation>> {
         let mut checks = Checks::default();
         let tenant: Option<Selector> = request.tenant.parse().ok();
-        let fault = "must be the slug or the id of a tenant";
+        let fault = "must be the slug, the id or the name of a tenant";
         checks.require(tenant.is_some(), "tenant", fault);
         let person = person(&request.user);
         let fault = "must be `users/<uuid>` or an e-mail address";

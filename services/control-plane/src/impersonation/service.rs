@@ -48,7 +48,8 @@ impl Impersonations {
         let (tenant, member, grants) = tx.finish(entered).await?;
         let holder = Holder {
             user: member.person.id,
-            membership: Some((tenant, member.membership.epoch)),
+            tenant: Some(tenant),
+            epoch: member.membership.epoch,
             roles: member.membership.roles.clone(),
             grants,
             actor: Some(ctx.principal().subject.clone()),

@@ -44,6 +44,16 @@ const RENEW: &str = "
 const FORGET_OLD: &str = "delete from refresh_tokens where family = $1 and number < $2";
 const REVOKE_FAMILY: &str = "delete from refresh_tokens where family = $1";
 const REVOKE_USER: &str = "delete from refresh_tokens where user_id = $1";
+/// In order, as everybody locks memberships: by person, then by tenant.
+const OUTDATE: &str = "
+    with held as (
+        select user_id, tenant_id from memberships
+         where user_id = $1 order by tenant_id for no key update)
+    update memberships m set epoch = nextval('membership_epochs')
+      from held
+     where m.user_id = held.user_id and m.tenant_id = held.tenant_id";
+const OUTDATE_STAFF: &str = "
+    update platform_roles set epoch = nextval('membership_epochs') where user_id = $1";
 const REVOKE_MEMBER: &str = "delete from refresh_tokens where user_id = $1 and tenant_id = $2";
 const REVOKE_TENANT: &str = "delete from refresh_tokens where tenant_id = $1";
 const PRUNE: &str = "
@@ -138,13 +148,17 @@ pub(crate) async fn revoke_family(tx: &PublicTx, session: &Session) -> Result<()
     Ok(())
 }
 
-/// Ends all log-ins of a person.
+/// Ends all log-ins of a person, and voids the access tokens that came from them;
+/// gateways refuse those once [`outbox::person_changed`](crate::outbox) tells them.
 ///
 /// # Errors
 /// If the database fails.
 pub(crate) async fn revoke_user(tx: &PublicTx, user: UserId) -> Result<(), Error> {
     lock(tx, user).await?;
-    tx.execute(REVOKE_USER, params![user.as_uuid()]).await?;
+    let user = user.as_uuid();
+    tx.execute(REVOKE_USER, params![user]).await?;
+    tx.execute(OUTDATE, params![user]).await?;
+    tx.execute(OUTDATE_STAFF, params![user]).await?;
     Ok(())
 }
 

@@ -23,8 +23,10 @@ const TYPE: &str = "JWT";
 pub(crate) struct Holder {
     /// The person.
     pub(crate) user: UserId,
-    /// The tenant and the epoch of the membership; none for the platform.
-    pub(crate) membership: Option<(TenantId, i64)>,
+    /// The tenant; none for the platform.
+    pub(crate) tenant: Option<TenantId>,
+    /// The epoch of the membership, or of what the person is on the platform.
+    pub(crate) epoch: i64,
     /// The roles in the tenant, or on the platform.
     pub(crate) roles: Vec<Role>,
     /// What the roles come to.
@@ -80,7 +82,6 @@ impl Issuer {
         let now = now
             .map_err(|_| Error::Fault("the clock is before 1970"))?
             .as_secs();
-        let (tid, epoch) = holder.membership.unzip();
         let claims = AccessClaims {
             iss: self.issuer.clone(),
             aud: ACCESS_AUDIENCE.to_owned(),
@@ -89,12 +90,12 @@ impl Issuer {
             iat: now,
             nbf: now,
             jti: Uuid::new_v4().to_string(),
-            tid,
+            tid: holder.tenant,
             roles: holder.roles,
             perm: holder.grants.perm,
             grants: holder.grants.grants,
             act: holder.actor,
-            epoch: epoch.unwrap_or_default(),
+            epoch: holder.epoch,
         };
         Ok(self.keys.load().signing().sign(TYPE, &claims)?)
     }
@@ -134,7 +135,8 @@ mod tests {
         let (user, tenant) = (UserId::new(), TenantId::new());
         let holder = Holder {
             user,
-            membership: Some((tenant, 7)),
+            tenant: Some(tenant),
+            epoch: 7,
             roles: vec![Role::OWNER],
             grants: Grants::default(),
             actor: None,
@@ -159,7 +161,8 @@ mod tests {
         };
         let holder = Holder {
             user: UserId::new(),
-            membership: Some((TenantId::new(), 7)),
+            tenant: Some(TenantId::new()),
+            epoch: 7,
             roles: vec![Role::named("clerk")],
             grants: grants.clone(),
             actor: Some(operator.clone()),
@@ -175,12 +178,13 @@ mod tests {
         let issuer = issuer();
         let holder = Holder {
             user: UserId::new(),
-            membership: None,
+            tenant: None,
+            epoch: 3,
             roles: vec![Role::PLATFORM_ADMIN],
             grants: Grants::default(),
             actor: None,
         };
         let claims = decode(&issuer, &issuer.issue(holder).unwrap());
-        assert_eq!((claims.tid, claims.epoch), (None, 0));
+        assert_eq!((claims.tid, claims.epoch), (None, 3));
     }
 }

@@ -12,4 +12,4 @@ mod store;
 pub(crate) use model::{Member, Membership, MembershipState, Person, Who, roles};
 pub(crate) use seed::Seeds;
 pub(crate) use service::Users;
-pub(crate) use store::{get as member, person_by_email, person_by_id};
+pub(crate) use store::{get as member, person_by_email, person_by_id, verified};

@@ -16,6 +16,7 @@ use crate::{
     audit::{self, Actor, Event},
     outbox,
     passwords::{self, Hasher},
+    sessions,
 };
 
 /// Puts people into the database without a call.
@@ -104,6 +105,7 @@ async fn operator_in(
 ) -> Result<(), Error> {
     let user = match (known, hash) {
         (Some(user), Some(hash)) => {
+            sessions::revoke_user(tx, user).await?;
             store::set_password(tx, user, hash).await?;
             user
         }
@@ -116,6 +118,7 @@ async fn operator_in(
         let after = json!({"roles": ["platform_admin"], "password_set": hash.is_some()});
         let event = event("users.bootstrap", user, None, after);
         audit::record(tx, &Actor::system(), event).await?;
+        outbox::person_changed(tx, user).await?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     listing::LISTING,
     model::{Member, Registration, Who},
-    store,
+    store::{self, Spent},
 };
 use crate::{
     Error,
@@ -173,8 +173,8 @@ async fn register_in(
         .as_deref()
         .ok_or(Error::ActivationToken)?;
     let tenant = proven.tenant;
-    let roles = store::use_token(tx, tenant, token, &registration.email).await?;
-    let roles = roles.ok_or(Error::ActivationToken)?;
+    let spent = store::use_token(tx, tenant, token, &registration.email).await?;
+    let Spent { roles, by_mail } = spent.ok_or(Error::ActivationToken)?;
     let user = match proven.person {
         None => store::insert(tx, &registration.email, &proven.hash, &registration.names).await?,
         Some(person) if store::still_has(tx, person, &proven.hash).await? => person,
@@ -182,6 +182,9 @@ async fn register_in(
     };
     if !store::join(tx, user, tenant, &roles).await? {
         return Err(Error::ActivationToken);
+    }
+    if by_mail {
+        store::verified(tx, user).await?;
     }
     let event = Event {
         action: "users.register",

@@ -69,6 +69,9 @@ const VOID_OTHERS: &str = "
     update activation_tokens set use_time = now()
      where tenant_id = $1 and email = $2 and use_time is null";
 
+const VERIFIED: &str = "
+    update users set email_verify_time = now(), revision = revision + 1
+     where id = $1 and email_verify_time is null";
 const SET_PASSWORD: &str = "
     update users set password_hash = $2, revision = revision + 1 where id = $1";
 const RENAME: &str = "
@@ -179,6 +182,12 @@ pub(super) async fn join(
     }
 }
 
+/// Records that a person has proved the address.
+pub(crate) async fn verified(tx: &PublicTx, user: UserId) -> Result<(), Error> {
+    tx.execute(VERIFIED, params![user.as_uuid()]).await?;
+    Ok(())
+}
+
 /// Gives a person another password.
 pub(super) async fn set_password(tx: &PublicTx, user: UserId, hash: &str) -> Result<(), Error> {
     tx.execute(SET_PASSWORD, params![user.as_uuid(), hash])
@@ -219,9 +228,15 @@ pub(super) async fn tenant_of_token(
         .transpose()
 }
 
+/// What a token was good for.
+pub(super) struct Spent {
+    pub(super) roles: Vec<String>,
+    /// Whether it came by mail, which proves the address.
+    pub(super) by_mail: bool,
+}
+
 /// Uses a token up, and with it all others of that tenant and person, and the
-/// invitation that is open for them. Returns the roles it gives; none if it is not
-/// good.
+/// invitation that is open for them. Returns nothing if it is not good.
 ///
 /// The tenant's row is locked first: of two registrations, or of one and a
 /// suspension, the second sees what the first did.
@@ -230,7 +245,7 @@ pub(super) async fn use_token(
     tenant: TenantId,
     hash: &[u8],
     email: &Email,
-) -> Result<Option<Vec<String>>, Error> {
+) -> Result<Option<Spent>, Error> {
     let id = tenant.as_uuid();
     if tx.query_opt(LOCK_TENANT, params![id]).await?.is_none() {
         return Ok(None);
@@ -244,10 +259,14 @@ pub(super) async fn use_token(
     tx.execute(VOID_OTHERS, params![id, email.as_str()]).await?;
     let invitation: Option<Uuid> = column(&row, "invitation_id")?;
     let offered = invitations::accept(tx, tenant, email, invitation).await?;
-    match invitation {
-        Some(_) => Ok(offered),
-        None => column(&row, "roles").map(Some),
-    }
+    let roles = match invitation {
+        Some(_) => offered,
+        None => Some(column(&row, "roles")?),
+    };
+    Ok(roles.map(|roles| Spent {
+        roles,
+        by_mail: invitation.is_some(),
+    }))
 }
 
 fn person(row: &Row) -> Result<Person, Error> {

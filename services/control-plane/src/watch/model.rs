@@ -48,18 +48,19 @@ impl From<Route> for proto::TenantRoute {
     }
 }
 
-/// The least epoch of a membership's tokens.
+/// The least epoch of somebody's tokens, for a tenant or the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Epoch {
     pub(crate) user: UserId,
-    pub(crate) tenant: TenantId,
+    /// None for the platform.
+    pub(crate) tenant: Option<TenantId>,
     pub(crate) epoch: i64,
 }
 
 impl Epoch {
     /// Returns what is to be told of a membership: its epoch while it is active,
     /// and otherwise one that no token has.
-    pub(crate) fn of(user: UserId, tenant: TenantId, active: Option<i64>) -> Self {
+    pub(crate) fn of(user: UserId, tenant: Option<TenantId>, active: Option<i64>) -> Self {
         let epoch = active.unwrap_or(MembershipEpoch::GONE);
         Self {
             user,
@@ -71,9 +72,10 @@ impl Epoch {
 
 impl From<Epoch> for proto::MembershipEpoch {
     fn from(epoch: Epoch) -> Self {
+        let tenant = epoch.tenant.map(|tenant| tenant.to_string());
         Self {
             user_id: epoch.user.to_string(),
-            tenant_id: epoch.tenant.to_string(),
+            tenant_id: tenant.unwrap_or_default(),
             epoch: epoch.epoch,
         }
     }
@@ -205,13 +207,14 @@ pub(super) mod tests {
     fn no_token_is_new_enough_for_a_membership_that_is_not_active() {
         let user = UserId::new();
         for (active, least) in [(Some(2), 2), (None, i64::MAX)] {
-            let epoch = Epoch::of(user, TenantId::new(), active);
+            let epoch = Epoch::of(user, Some(TenantId::new()), active);
             let message = change(What::Membership(epoch)).message().unwrap();
             let Some(Event::Membership(sent)) = message.event else {
                 panic!("{message:?}")
             };
             assert_eq!(sent.user_id, user.to_string());
             assert_eq!(sent.epoch, least);
+            assert!(!sent.tenant_id.is_empty());
         }
     }
 

@@ -165,7 +165,7 @@ impl Watches {
             }
         }
         // Those that are gone come last: one may end while the others are read.
-        for which in [Memberships::Present, Memberships::Gone] {
+        for which in [Memberships::Present, Memberships::Staff, Memberships::Gone] {
             self.snapshot_memberships(which, sequence, out).await?;
         }
         Ok(())

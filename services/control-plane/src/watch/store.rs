@@ -31,10 +31,12 @@ const BOUNDS: &str = "
     select coalesce(min(id), 0) as first, coalesce(max(id), 0) as last from outbox";
 const CHANGES: &str = route!(
     "select o.id as sequence, o.user_id, o.api_key_id,
-            case when m.state = 'active' then m.epoch end as member_epoch,",
+            case when o.tenant_id is null then p.epoch
+                 when m.state = 'active' then m.epoch end as member_epoch,",
     "from (select id, tenant_id, user_id, api_key_id from outbox where id > $1 order by id limit $2) o
-          join tenants t on t.id = o.tenant_id
+          left join tenants t on t.id = o.tenant_id
           left join memberships m on m.user_id = o.user_id and m.tenant_id = o.tenant_id
+          left join platform_roles p on p.user_id = o.user_id and o.tenant_id is null
     order by o.id"
 );
 const ROUTES: &str = route!(
@@ -50,11 +52,18 @@ const EPOCHS: &str = "
      where $1::uuid is null or (user_id, tenant_id) > ($1, $2)
      order by user_id, tenant_id
      limit $3";
+/// There is one row of each person, and so no tenant to go on behind.
+const STAFF: &str = "
+    select user_id, null::uuid as tenant_id, epoch as member_epoch
+      from platform_roles
+     where ($1::uuid is null or user_id > $1) and $2::uuid is null
+     order by user_id
+     limit $3";
 /// Rows of the outbox live longer than any token.
 const GONE: &str = "
     select distinct o.user_id, o.tenant_id, null::bigint as member_epoch
       from outbox o
-     where o.user_id is not null
+     where o.user_id is not null and o.tenant_id is not null
        and ($1::uuid is null or (o.user_id, o.tenant_id) > ($1, $2))
        and not exists (select from memberships m
                         where m.user_id = o.user_id and m.tenant_id = o.tenant_id)
@@ -106,6 +115,8 @@ pub(super) async fn routes(tx: &PublicTx, after: Option<TenantId>) -> Result<Vec
 pub(super) enum Memberships {
     /// Those that are there, active or not.
     Present,
+    /// Those of the platform's people, who have a place there.
+    Staff,
     /// Those that ended so lately that their tokens may live still.
     Gone,
 }
@@ -117,15 +128,17 @@ pub(super) async fn memberships(
     after: Option<&Epoch>,
 ) -> Result<Vec<Epoch>, Error> {
     let user = after.map(|epoch| epoch.user.as_uuid());
-    let tenant = after.map(|epoch| epoch.tenant.as_uuid());
+    let tenant = after.and_then(|epoch| epoch.tenant);
+    let tenant = tenant.map(|tenant| tenant.as_uuid());
     let select = match which {
         Memberships::Present => EPOCHS,
+        Memberships::Staff => STAFF,
         Memberships::Gone => GONE,
     };
     let rows = tx.query(select, params![user, tenant, LIMIT]).await?;
     let epoch = |row: &Row| {
         let user = UserId::from_uuid(column::<Uuid>(row, "user_id")?);
-        let tenant = TenantId::from_uuid(column::<Uuid>(row, "tenant_id")?);
+        let tenant = tenant_in(row, "tenant_id")?;
         Ok(Epoch::of(user, tenant, column(row, "member_epoch")?))
     };
     rows.iter().map(epoch).collect()
@@ -141,14 +154,15 @@ fn change(row: &Row) -> Result<Change, Error> {
         let what = What::Tenant(route(row)?);
         return Ok(Change { sequence, what });
     };
-    let tenant = TenantId::from_uuid(column::<Uuid>(row, "id")?);
-    let epoch = Epoch::of(
-        UserId::from_uuid(user),
-        tenant,
-        column(row, "member_epoch")?,
-    );
+    let (user, tenant) = (UserId::from_uuid(user), tenant_in(row, "id")?);
+    let epoch = Epoch::of(user, tenant, column(row, "member_epoch")?);
     let what = What::Membership(epoch);
     Ok(Change { sequence, what })
+}
+
+fn tenant_in(row: &Row, name: &str) -> Result<Option<TenantId>, Error> {
+    let id: Option<Uuid> = column(row, name)?;
+    Ok(id.map(TenantId::from_uuid))
 }
 
 fn route(row: &Row) -> Result<Route, Error> {

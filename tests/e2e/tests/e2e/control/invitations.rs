@@ -126,6 +126,8 @@ async fn only_the_latest_token_of_an_invitation_works() {
     }
     let user = register(&house, &third, email).await.unwrap().into_inner();
     assert_eq!(user.roles, ["member"]);
+    // The token came by mail.
+    assert!(user.email_verified);
     let record = house.record().await;
     let expected = [
         "users.invite",

@@ -22,7 +22,7 @@ fn property() -> Call {
 }
 
 /// Waits until a call is refused, for a second at most.
-async fn refused_within_a_second(client: &Client, call: &Call, reason: &str) {
+pub(super) async fn refused_within_a_second(client: &Client, call: &Call, reason: &str) {
     let started = Instant::now();
     let refused = wait::until(Duration::from_secs(5), || async {
         let reply = client.call(call).await.unwrap();

@@ -6,6 +6,7 @@
 //! this process behind the layer that lets contexts in.
 
 mod api_keys;
+mod at_once;
 mod audit;
 mod crashes;
 mod create;
@@ -27,6 +28,7 @@ mod memberships;
 mod migrate;
 mod operations;
 mod operator;
+mod outdated;
 mod passwords;
 mod people;
 mod plane;
@@ -45,3 +47,4 @@ mod stream;
 mod tenants;
 mod usage;
 mod watch;
+mod withdrawn;

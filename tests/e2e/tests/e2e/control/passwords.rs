@@ -5,13 +5,13 @@ use resido_control_plane::Config;
 use resido_e2e::people::PASSWORD;
 use resido_proto::{
     identity::{Role, Subject},
-    identity_api::v1::ChangePasswordRequest,
+    identity_api::v1::{ChangePasswordRequest, LoginResponse},
     ids::UserId,
 };
 use tonic_types::StatusExt as _;
 
 use super::{
-    logins::{Logins, OTHER, Person, WRONG},
+    logins::{Logins, OTHER, Person, WRONG, claims},
     plane::{Answer, Caller, reason},
 };
 
@@ -23,7 +23,11 @@ fn change(name: &str, current: &str, new: &str) -> ChangePasswordRequest {
     }
 }
 
-async fn changed(house: &Logins, by: &Person, change: ChangePasswordRequest) -> Answer<()> {
+async fn changed(
+    house: &Logins,
+    by: &Person,
+    change: ChangePasswordRequest,
+) -> Answer<LoginResponse> {
     let change = house.by(by, change);
     house.plane.users().change_password(change).await
 }
@@ -40,9 +44,8 @@ async fn a_new_password_replaces_the_old_and_ends_all_log_ins() {
     let house = Logins::new().await;
     let person = house.person(Role::VIEWER).await;
     let (here, there) = (house.enter(&person).await, house.enter(&person).await);
-    changed(&house, &person, change("users/me", PASSWORD, OTHER))
-        .await
-        .unwrap();
+    let goes_on = changed(&house, &person, change("users/me", PASSWORD, OTHER));
+    let goes_on = goes_on.await.unwrap().into_inner();
     assert_eq!(
         house.refused(&person.email, PASSWORD).await,
         "CREDENTIALS_INVALID"
@@ -52,6 +55,10 @@ async fn a_new_password_replaces_the_old_and_ends_all_log_ins() {
         assert_eq!(over, "REFRESH_TOKEN_INVALID");
     }
     house.login(&person.email, OTHER).await.unwrap();
+    // The caller goes on, where the caller was.
+    let token = claims(&goes_on.access_token);
+    assert_eq!(token["tid"], house.tenant.id.to_string());
+    house.refresh(&goes_on.refresh_token).await.unwrap();
     // By the whole name as well.
     let name = person.id.resource_name();
     changed(&house, &person, change(&name, OTHER, PASSWORD))
