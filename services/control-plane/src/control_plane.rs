@@ -27,7 +27,7 @@ use crate::{
     mail::{Post, Sender},
     operations::Operations,
     passwords::Hasher,
-    roles::Roles,
+    roles::{Permissions, Roles},
     sessions::Lives,
     tenants::{Provisioner, Purger, Queue, Reconciled, Reconciler, Tenants},
     tokens::{Issuer, KeyRing},
@@ -66,6 +66,7 @@ pub struct ControlPlane {
     impersonations: Impersonations,
     users: Users,
     roles: Roles,
+    permissions: Permissions,
     seeds: Seeds,
     uses: Uses,
     tracker: TaskTracker,
@@ -92,6 +93,7 @@ impl ControlPlane {
         let queue = || Queue::new(db.clone(), &config, ends());
         let provisioner = Provisioner::new(queue(), Arc::clone(&sets));
         let purger = Purger::new(queue());
+        let permissions = Permissions::stated();
         Self {
             exports: Exports::new(db.clone(), ends()),
             fleet: Fleet::new(db.clone(), Arc::clone(&sets), &config, ends()),
@@ -115,7 +117,8 @@ impl ControlPlane {
             impersonations: Impersonations::new(db.clone(), issuer.clone()),
             issuer,
             users: Users::new(db.clone(), hasher.clone(), guard, post.clone()),
-            roles: Roles::new(db.clone()),
+            roles: Roles::new(db.clone(), permissions.clone()),
+            permissions,
             seeds: Seeds::new(db.clone(), hasher),
             uses: Uses::default(),
             db,
@@ -140,7 +143,7 @@ impl ControlPlane {
             auth: self.auth.clone(),
             issuer: self.issuer.clone(),
             users: self.users.clone(),
-            api_keys: ApiKeys::new(self.db.clone(), self.uses.clone()),
+            api_keys: ApiKeys::new(self.db.clone(), self.uses.clone(), self.permissions.clone()),
             audit: AuditLog::new(self.db.clone()),
             impersonations: self.impersonations.clone(),
             roles: self.roles.clone(),

@@ -1,4 +1,4 @@
-//! What a key is, and who may make one.
+//! What a key is, and the rules for its fields.
 
 use std::{
     collections::BTreeSet,
@@ -12,10 +12,9 @@ use resido_proto::{
     ids::{ApiKeyId, TenantId},
     validate::Checks,
 };
-use resido_tenancy::context::Principal;
 
 use super::secret::{MARK, same};
-use crate::roles::is_permission;
+use crate::roles::Permissions;
 
 /// Keys of a tenant that work, at most.
 pub(super) const MAX_LIVE: i64 = 100;
@@ -77,20 +76,20 @@ impl From<ApiKey> for proto::ApiKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) display_name: String,
-    pub(super) roles: Vec<String>,
+    pub(super) roles: Vec<Role>,
     pub(super) scopes: Vec<String>,
     pub(super) expires: Option<SystemTime>,
 }
 
 impl Draft {
-    /// Reads what `maker` asks for at a moment.
+    /// Reads what is asked for at a moment. Whether the roles are the maker's to
+    /// give shows later.
     ///
     /// # Errors
-    /// Every fault of the fields, and every role or scope that is not the
-    /// maker's to give.
+    /// Every fault of the fields.
     pub(super) fn parse(
         request: proto::CreateApiKeyRequest,
-        maker: &Principal,
+        known: &Permissions,
         now: SystemTime,
     ) -> Result<Self, Vec<Violation>> {
         let key = request.api_key.unwrap_or_default();
@@ -102,44 +101,14 @@ impl Draft {
         checks.require(few, "api_key.roles", "has more than 20 roles");
         let few = scopes.len() <= MAX_SCOPES;
         checks.require(few, "api_key.scopes", "has more than 50 permissions");
-        let well = scopes.iter().all(|scope| is_permission(scope));
-        let fault = "must be permissions such as `properties.read`";
-        checks.require(well, "api_key.scopes", fault);
-        let given = roles.iter().all(|role| gives_role(maker, role));
-        let fault = "has a role that you cannot give";
-        checks.require(given, "api_key.roles", fault);
-        let fault = "must be some of your own permissions";
-        checks.require(gives_scopes(maker, &scopes), "api_key.scopes", fault);
+        known.check("api_key.scopes", &scopes, &mut checks);
         let expires = checks.take(expiry(key.expire_time, now));
         checks.finish_with(expires.map(|expires| Self {
             display_name: key.display_name,
-            roles,
+            roles: roles.into_iter().map(Role::named).collect(),
             scopes,
             expires,
         }))
-    }
-}
-
-/// Whether somebody may hand out a key with these roles and scopes: a new one,
-/// or a new secret of an old one.
-pub(super) fn may_give(maker: &Principal, roles: &[String], scopes: &[String]) -> bool {
-    roles.iter().all(|role| gives_role(maker, role)) && gives_scopes(maker, scopes)
-}
-
-/// Owners give every role, admins every one but the owner's, others those that
-/// they have.
-fn gives_role(maker: &Principal, role: &str) -> bool {
-    let has = |role: &Role| maker.roles.contains(role);
-    has(&Role::OWNER)
-        || (has(&Role::ADMIN) && role != Role::OWNER.as_str())
-        || maker.roles.iter().any(|held| held.as_str() == role)
-}
-
-/// Whoever is narrowed makes keys that are narrowed as much.
-fn gives_scopes(maker: &Principal, scopes: &[String]) -> bool {
-    match &maker.permissions {
-        None => true,
-        Some(held) => !scopes.is_empty() && scopes.iter().all(|scope| held.contains(scope)),
     }
 }
 

@@ -3,10 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use resido_proto::{
-    error::Violation,
     identity::{Role, Subject},
     identity_api::v1 as proto,
-    ids::{ApiKeyId, TenantId},
+    ids::ApiKeyId,
 };
 use resido_tenancy::{
     context::{self, CallContext, TenantContext},
@@ -23,7 +22,8 @@ use super::{
 use crate::{
     Error,
     audit::{self, Actor, Event},
-    fence, outbox, roles,
+    fence, outbox,
+    roles::{self, Permissions},
 };
 
 const KEEPERS: &[Role] = &[Role::OWNER, Role::ADMIN];
@@ -35,12 +35,17 @@ const WRITE: &str = "api-keys.write";
 pub(crate) struct ApiKeys {
     db: PublicDatabase,
     uses: Uses,
+    permissions: Permissions,
 }
 
 impl ApiKeys {
-    /// Notes the uses of keys in `uses`.
-    pub(crate) fn new(db: PublicDatabase, uses: Uses) -> Self {
-        Self { db, uses }
+    /// Notes the uses of keys in `uses`, and lets scopes be such permissions.
+    pub(crate) fn new(db: PublicDatabase, uses: Uses, permissions: Permissions) -> Self {
+        Self {
+            db,
+            uses,
+            permissions,
+        }
     }
 
     /// Makes a key. Only people do, and not those whom an operator impersonates:
@@ -54,7 +59,7 @@ impl ApiKeys {
         if !matches!(ctx.principal().subject, Subject::User(_)) {
             return Err(context::Error::NotAllowed.into());
         }
-        let draft = Draft::parse(request, ctx.principal(), SystemTime::now())?;
+        let draft = Draft::parse(request, &self.permissions, SystemTime::now())?;
         let (prefix, secret) = (secret::prefix()?, Secret::generate()?);
         let tx = self.db.begin(ctx.deadline()).await?;
         let created = create_in(&tx, &tenant, &draft, &prefix, &secret.hash()).await;
@@ -176,7 +181,8 @@ async fn create_in(
     hash: &[u8],
 ) -> Result<ApiKey, Error> {
     fence::lock(tx, tenant).await?;
-    check_roles(tx, tenant.id(), &draft.roles).await?;
+    let roles = ("api_key.roles", &draft.roles[..]);
+    roles::may_give_over(tx, tenant.call(), tenant.id(), roles, &draft.scopes).await?;
     if store::count_live(tx, tenant.id()).await? >= MAX_LIVE {
         return Err(Error::ApiKeyLimit);
     }
@@ -197,20 +203,6 @@ async fn create_in(
     });
     tell(tx, tenant, "api-keys.create", key.id, after).await?;
     Ok(key)
-}
-
-/// Makes sure that the tenant has these roles.
-async fn check_roles(tx: &PublicTx, tenant: TenantId, roles: &[String]) -> Result<(), Error> {
-    let own: Vec<_> = roles
-        .iter()
-        .filter(|role| !roles::BUILT_IN.iter().any(|known| known.as_str() == *role))
-        .cloned()
-        .collect();
-    if own.is_empty() || store::own_roles(tx, tenant, &own).await?.len() == own.len() {
-        return Ok(());
-    }
-    let fault = Violation::new("api_key.roles", "has a role that the tenant does not have");
-    Err(vec![fault].into())
 }
 
 async fn revoke_in(tx: &PublicTx, tenant: &TenantContext, id: ApiKeyId) -> Result<ApiKey, Error> {
@@ -239,11 +231,11 @@ async fn rotate_in(
 
 /// Locks a key that the caller may learn a new secret of.
 async fn to_rotate(tx: &PublicTx, tenant: &TenantContext, id: ApiKeyId) -> Result<ApiKey, Error> {
-    fence::check(tx, tenant).await?;
+    fence::lock(tx, tenant).await?;
     let key = store::lock(tx, tenant.id(), id).await?;
-    if !model::may_give(tenant.call().principal(), &key.roles, &key.scopes) {
-        return Err(context::Error::NotAllowed.into());
-    }
+    let held: Vec<_> = key.roles.iter().map(Role::named).collect();
+    let roles = ("name", &held[..]);
+    roles::may_give_over(tx, tenant.call(), tenant.id(), roles, &key.scopes).await?;
     match key.state() {
         proto::api_key::State::Active => Ok(key),
         proto::api_key::State::Revoked => Err(Error::ApiKeyState("revoked")),

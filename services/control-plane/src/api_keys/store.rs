@@ -78,9 +78,6 @@ const COUNT: &str = "
     select count(*) as live from api_keys
      where tenant_id = $1 and revoke_time is null
        and (expire_time is null or expire_time > now())";
-/// Until the transaction ends, nobody deletes them.
-const OWN_ROLES: &str = "
-    select id from roles where tenant_id = $1 and id = any($2) order by id for key share";
 const CANDIDATE: &str = "
     select k.id, k.tenant_id, k.roles, k.scopes, k.secret_hash, k.expire_time,
            coalesce(k.old_secret_hash, ''::bytea) as old_secret_hash, k.overlap_end_time,
@@ -144,18 +141,6 @@ pub(super) async fn count_live(tx: &PublicTx, tenant: TenantId) -> Result<i64, E
     column(&row, "live")
 }
 
-/// Returns those of the roles that are the tenant's own.
-pub(super) async fn own_roles(
-    tx: &PublicTx,
-    tenant: TenantId,
-    roles: &[String],
-) -> Result<Vec<String>, Error> {
-    let rows = tx
-        .query(OWN_ROLES, params![tenant.as_uuid(), roles.to_vec()])
-        .await?;
-    rows.iter().map(|row| column(row, "id")).collect()
-}
-
 /// What is stored of a new key, besides what its maker asks for.
 pub(super) struct New<'a> {
     pub(super) tenant: TenantId,
@@ -169,6 +154,7 @@ pub(super) struct New<'a> {
 /// # Errors
 /// A conflict if the prefix is another key's, which chance all but rules out.
 pub(super) async fn insert(tx: &PublicTx, draft: &Draft, new: New<'_>) -> Result<ApiKey, Error> {
+    let roles: Vec<_> = draft.roles.iter().map(ToString::to_string).collect();
     let row = tx
         .query_one(
             INSERT,
@@ -177,7 +163,7 @@ pub(super) async fn insert(tx: &PublicTx, draft: &Draft, new: New<'_>) -> Result
                 new.tenant.as_uuid(),
                 new.prefix,
                 draft.display_name,
-                draft.roles,
+                roles,
                 draft.scopes,
                 new.hash,
                 draft.expires,

@@ -47,7 +47,22 @@ pub(crate) async fn may_give(
     tx: &PublicTx,
     ctx: &CallContext,
     tenant: TenantId,
+    roles: (&'static str, &[Role]),
+) -> Result<(), Error> {
+    may_give_over(tx, ctx, tenant, roles, &[]).await
+}
+
+/// Does as [`may_give`], where what is given is narrowed to some permissions; to all
+/// that the roles give where there are none.
+///
+/// # Errors
+/// As [`may_give`].
+pub(crate) async fn may_give_over(
+    tx: &PublicTx,
+    ctx: &CallContext,
+    tenant: TenantId,
     (field, roles): (&'static str, &[Role]),
+    scopes: &[String],
 ) -> Result<(), Error> {
     let own = own(tx, tenant, roles).await?;
     let mut checks = Checks::default();
@@ -58,7 +73,8 @@ pub(crate) async fn may_give(
         checks.require(known, field, fault);
     }
     checks.finish()?;
-    reached(Authority::to_give(ctx.principal()), roles, &own)
+    let authority = Authority::to_give(ctx.principal()).over(scopes);
+    reached(authority, roles, &own)
 }
 
 /// Makes sure that the caller may change a member who has these roles.
@@ -76,21 +92,26 @@ pub(crate) async fn may_touch(
 }
 
 /// What the roles of the tenant's own permit.
-type Own = HashMap<String, Vec<String>>;
+pub(super) type Own = HashMap<String, Vec<String>>;
 
 fn reached(authority: Authority<'_>, roles: &[Role], own: &Own) -> Result<(), Error> {
-    let reaches = |role: &Role| {
-        let permissions = own.get(role.as_str()).map_or(&[][..], Vec::as_slice);
-        authority.reaches(role, permissions)
-    };
-    if roles.iter().all(reaches) {
+    if reaches_all(authority, roles, own) {
         Ok(())
     } else {
         Err(context::Error::NotAllowed.into())
     }
 }
 
-async fn own(tx: &PublicTx, tenant: TenantId, roles: &[Role]) -> Result<Own, Error> {
+/// Whether an authority reaches each of the roles.
+pub(super) fn reaches_all(authority: Authority<'_>, roles: &[Role], own: &Own) -> bool {
+    roles.iter().all(|role| {
+        let permissions = own.get(role.as_str()).map_or(&[][..], Vec::as_slice);
+        authority.reaches(role, permissions)
+    })
+}
+
+/// Reads what those of the roles permit that are the tenant's own.
+pub(super) async fn own(tx: &PublicTx, tenant: TenantId, roles: &[Role]) -> Result<Own, Error> {
     let names: Vec<_> = roles
         .iter()
         .filter(|role| !BUILT_IN.contains(role))

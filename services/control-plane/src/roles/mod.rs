@@ -4,10 +4,13 @@ mod authority;
 mod given;
 mod grants;
 mod model;
+mod permissions;
 mod service;
 mod store;
+mod withdraw;
 
-pub(crate) use given::{may_give, may_touch, names, refuse_impersonated};
-pub(crate) use grants::{BUILT_IN, Grants, granted};
-pub(crate) use model::is_permission;
+pub(crate) use given::{may_give, may_give_over, may_touch, names, refuse_impersonated};
+pub(crate) use grants::{Grants, granted};
+pub(crate) use permissions::Permissions;
 pub(crate) use service::Roles;
+pub(crate) use withdraw::withdraw;

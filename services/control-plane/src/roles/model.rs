@@ -7,13 +7,12 @@ use resido_proto::{
     validate::Checks,
 };
 
-use super::grants::BUILT_IN;
+use super::{grants::BUILT_IN, permissions::Permissions};
 use crate::Error;
 
 /// Roles of a tenant at most.
 pub(super) const MAX_ROLES: i64 = 100;
 const MAX_PERMISSIONS: usize = 100;
-const MAX_PERMISSION: usize = 64;
 const COLLECTION: &str = "roles/";
 
 /// The id of a role of a tenant's own.
@@ -60,17 +59,6 @@ impl FromStr for RoleId {
 
 fn is_built_in(name: &str) -> bool {
     BUILT_IN.iter().any(|role| role.as_str() == name)
-}
-
-/// Whether a text names a permission, such as `properties.read`.
-pub(crate) fn is_permission(text: &str) -> bool {
-    let is_word = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_lowercase())
-            && word
-                .bytes()
-                .all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-    };
-    text.len() <= MAX_PERMISSION && text.contains('.') && text.split('.').all(is_word)
 }
 
 /// A role as stored.
@@ -133,34 +121,41 @@ impl Draft {
     /// Every fault.
     pub(super) fn parse(
         request: proto::CreateRoleRequest,
+        known: &Permissions,
     ) -> Result<(RoleId, Self), Vec<Violation>> {
         let mut checks = Checks::default();
         let id = request.role_id.parse();
         let id = checks.take(id.map_err(|fault| vec![Violation::new("role_id", fault)]));
         let role = request.role.unwrap_or_default();
-        let drafted = checks.take(Self::of(role.display_name, role.permissions));
+        let drafted = checks.take(Self::of(role.display_name, role.permissions, known));
         checks.finish_with(id.zip(drafted))
     }
 
-    fn of(display_name: String, permissions: Vec<String>) -> Result<Self, Vec<Violation>> {
+    fn of(
+        display_name: String,
+        permissions: Vec<String>,
+        known: &Permissions,
+    ) -> Result<Self, Vec<Violation>> {
         let mut checks = Checks::default();
         checks.text("role.display_name", &display_name, 1, 200);
         let number = permissions.len();
         checks.require(number > 0, "role.permissions", "is required");
         let fault = "has more than 100 permissions";
         checks.require(number <= MAX_PERMISSIONS, "role.permissions", fault);
-        let well = permissions.iter().all(|text| is_permission(text));
-        let fault = "must be permissions such as `properties.read`";
-        checks.require(well, "role.permissions", fault);
+        known.check("role.permissions", &permissions, &mut checks);
         checks.finish()?;
-        let mut permissions = permissions;
-        permissions.sort_unstable();
-        permissions.dedup();
         Ok(Self {
             display_name,
-            permissions,
+            permissions: in_order(permissions),
         })
     }
+}
+
+/// Brings permissions in order, each once.
+fn in_order(mut permissions: Vec<String>) -> Vec<String> {
+    permissions.sort_unstable();
+    permissions.dedup();
+    permissions
 }
 
 /// How a role is to change.
@@ -177,13 +172,17 @@ impl Change {
     ///
     /// # Errors
     /// As [`RoleId::of_name`]; every fault of the mask.
-    pub(super) fn parse(request: proto::UpdateRoleRequest) -> Result<Self, Error> {
+    pub(super) fn parse(
+        request: proto::UpdateRoleRequest,
+        permissions: &Permissions,
+    ) -> Result<Self, Error> {
         let role = request.role.unwrap_or_default();
         let id = RoleId::of_name("role.name", &role.name)?;
         let mut checks = Checks::default();
         let known = &["display_name", "permissions"];
         let mask = Mask::parse(request.update_mask, known, &mut checks);
-        let draft = Draft::of(role.display_name.clone(), role.permissions.clone());
+        let (name, wanted) = (role.display_name.clone(), role.permissions.clone());
+        let draft = Draft::of(name, wanted, permissions);
         checks.take(mask.only("role", draft.map(drop)));
         checks.finish()?;
         Ok(Self {
@@ -195,16 +194,15 @@ impl Change {
         })
     }
 
-    /// Returns what a role is to be.
-    ///
-    /// # Errors
-    /// If what is stored breaks a rule.
-    pub(super) fn of(self, old: &Role) -> Result<Draft, Error> {
-        let name = old.display_name.clone();
-        let name = self.mask.pick("display_name", self.display_name, name);
-        let permissions = old.permissions.clone();
+    /// Returns what a role is to be. What the mask does not name stays, be it
+    /// known still or not.
+    pub(super) fn of(self, old: &Role) -> Draft {
+        let (name, permissions) = (old.display_name.clone(), old.permissions.clone());
         let permissions = self.mask.pick("permissions", self.permissions, permissions);
-        Ok(Draft::of(name, permissions)?)
+        Draft {
+            display_name: self.mask.pick("display_name", self.display_name, name),
+            permissions: in_order(permissions),
+        }
     }
 }
 
@@ -213,31 +211,6 @@ mod tests {
     use resido_proto::error::Failure as _;
 
     use super::*;
-
-    #[test]
-    fn permissions_are_words_with_dots_between() {
-        for text in ["units.read", "work-orders.write", "a.b.c9", "a-1.b"] {
-            assert!(is_permission(text), "{text}");
-        }
-        let long = format!("a.{}", "b".repeat(63));
-        for text in [
-            "",
-            "units",
-            "units.",
-            ".read",
-            "units..read",
-            "Units.read",
-            "9.read",
-            "a.-b",
-            "*",
-            "units.*",
-            "a b.c",
-            "a.ü",
-            &long,
-        ] {
-            assert!(!is_permission(text), "{text}");
-        }
-    }
 
     #[test]
     fn ids_are_short_plain_and_not_those_of_built_in_roles() {
@@ -275,18 +248,19 @@ mod tests {
 
     #[test]
     fn a_draft_reports_every_fault_at_once() {
-        let faults = Draft::parse(proto::CreateRoleRequest::default()).unwrap_err();
+        let faults =
+            Draft::parse(proto::CreateRoleRequest::default(), &Permissions::stated()).unwrap_err();
         let fields: Vec<_> = faults.iter().map(|fault| &*fault.field).collect();
         assert_eq!(fields, ["role_id", "role.display_name", "role.permissions"]);
-        let many = (0..101).map(|n| format!("units.p{n}")).collect();
-        let faults = Draft::of("Clerk".into(), many).unwrap_err();
+        let many = (0..101).map(|n| format!("things.p{n}")).collect();
+        let faults = Draft::of("Clerk".into(), many, &Permissions::stated()).unwrap_err();
         assert_eq!(faults.len(), 1, "{faults:?}");
     }
 
     #[test]
     fn permissions_are_kept_in_order_and_once() {
         let given = ["units.read", "leases.read", "units.read"].map(str::to_owned);
-        let draft = Draft::of("Clerk".into(), given.to_vec()).unwrap();
+        let draft = Draft::of("Clerk".into(), given.to_vec(), &Permissions::stated()).unwrap();
         assert_eq!(draft.permissions, ["leases.read", "units.read"]);
     }
 
@@ -305,7 +279,7 @@ mod tests {
     #[test]
     fn a_change_touches_what_its_mask_names() {
         let change = |paths: &[&str], permissions: &[&str]| {
-            Change::parse(proto::UpdateRoleRequest {
+            let request = proto::UpdateRoleRequest {
                 role: Some(proto::Role {
                     name: "roles/clerk".into(),
                     display_name: "Other".into(),
@@ -315,18 +289,20 @@ mod tests {
                 update_mask: Some(prost_types::FieldMask {
                     paths: paths.iter().map(ToString::to_string).collect(),
                 }),
-            })
+            };
+            Change::parse(request, &Permissions::stated())
         };
         let renamed = change(&["display_name"], &["NO"]).ok().unwrap();
-        let draft = renamed.of(&stored()).unwrap();
+        let draft = renamed.of(&stored());
         assert_eq!(draft.display_name, "Other");
         assert_eq!(draft.permissions, stored().permissions);
         let widened = change(&["permissions"], &["a.b"]).ok().unwrap();
-        let draft = widened.of(&stored()).unwrap();
+        let draft = widened.of(&stored());
         assert_eq!(draft.display_name, "Clerk");
         assert_eq!(draft.permissions, ["a.b"]);
         for (paths, permissions) in [
             (&["permissions"][..], &["NO"][..]),
+            (&["permissions"], &["units.raed"]),
             (&["permissions"], &[]),
             (&["name"], &["a.b"]),
             (&[], &["a.b"]),

@@ -15,12 +15,14 @@ use super::{
     authority::Authority,
     given,
     model::{Change, Draft, Role, RoleId},
+    permissions::Permissions,
     store,
+    withdraw::withdraw_of_holders,
 };
 use crate::{
     Error,
     audit::{self, Actor, Event},
-    fence,
+    fence, outbox,
 };
 
 const GOVERN: [Name; 2] = [Name::OWNER, Name::ADMIN];
@@ -31,12 +33,13 @@ const WRITE: &str = "roles.write";
 #[derive(Clone)]
 pub(crate) struct Roles {
     db: PublicDatabase,
+    permissions: Permissions,
 }
 
 impl Roles {
-    /// Works on a database.
-    pub(crate) fn new(db: PublicDatabase) -> Self {
-        Self { db }
+    /// Lets roles have such permissions.
+    pub(crate) fn new(db: PublicDatabase, permissions: Permissions) -> Self {
+        Self { db, permissions }
     }
 
     pub(crate) async fn create(
@@ -47,7 +50,7 @@ impl Roles {
         let tenant = ctx.tenant()?;
         ctx.require(&GOVERN, WRITE)?;
         given::refuse_impersonated(ctx)?;
-        let (id, draft) = Draft::parse(request)?;
+        let (id, draft) = Draft::parse(request, &self.permissions)?;
         may_permit(ctx, &draft.permissions)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
@@ -100,7 +103,7 @@ impl Roles {
     }
 
     /// Changes a role. Where it permits other things now, the tokens of its holders
-    /// are void.
+    /// are void, and what they gave and may not give any more has ended.
     pub(crate) async fn update(
         &self,
         ctx: &CallContext,
@@ -109,7 +112,7 @@ impl Roles {
         let tenant = ctx.tenant()?;
         ctx.require(&GOVERN, WRITE)?;
         given::refuse_impersonated(ctx)?;
-        let change = Change::parse(request)?;
+        let change = Change::parse(request, &self.permissions)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let updated = update_in(&tx, ctx, &tenant, change).await;
         Ok(tx.finish(updated).await?.into())
@@ -127,6 +130,7 @@ impl Roles {
         let work = async {
             fence::lock(&tx, &tenant).await?;
             let role = store::lock(&tx, tenant.id(), &id).await?;
+            given::may_touch(&tx, ctx, tenant.id(), &[role.name()]).await?;
             role.check(&request.etag)?;
             if store::is_held(&tx, tenant.id(), &id).await? {
                 return Err(Error::RoleInUse);
@@ -149,21 +153,23 @@ async fn update_in(
     let id = change.id.clone();
     let old = store::lock(tx, tenant.id(), &id).await?;
     old.check(&change.etag)?;
-    let draft = change.of(&old)?;
+    let draft = change.of(&old);
     let permits_others = draft.permissions != old.permissions;
     if !permits_others && draft.display_name == old.display_name {
         return Ok(old);
     }
+    // Who could not give it takes nothing from it either, not even its name.
+    given::may_touch(tx, ctx, tenant.id(), &[old.name()]).await?;
     if permits_others {
-        // Who could not give it takes nothing from it either.
-        given::may_touch(tx, ctx, tenant.id(), &[old.name()]).await?;
         may_permit(ctx, &draft.permissions)?;
     }
     let role = store::update(tx, tenant.id(), &id, &draft).await?;
     let what = ("roles.update", Some(&old), Some(&role));
     record(tx, ctx, tenant, what).await?;
     if permits_others {
+        let keys = withdraw_of_holders(tx, tenant, &id).await?;
         store::renew_holders(tx, tenant.id(), &id).await?;
+        outbox::api_keys_changed(tx, tenant.id(), &keys).await?;
     }
     Ok(role)
 }

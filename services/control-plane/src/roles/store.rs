@@ -50,14 +50,18 @@ const IS_HELD: &str = "
         or exists (select from api_keys
                     where tenant_id = $1 and roles @> array[$2] and revoke_time is null
                       and (expire_time is null or expire_time > now())) as held";
-/// The epochs rise and the rows that tell of it are written in one statement: a
-/// tenant may have many holders.
+/// In order, as everybody locks memberships.
 const RENEW_HOLDERS: &str = "
     with holders as (
-        update memberships set epoch = nextval('membership_epochs')
-         where tenant_id = $1 and roles @> array[$2]
-        returning tenant_id, user_id)
-    insert into outbox (tenant_id, user_id) select tenant_id, user_id from holders";
+        select tenant_id, user_id from memberships
+         where tenant_id = $1 and roles @> array[$2] order by user_id for no key update)
+    update memberships m set epoch = nextval('membership_epochs')
+      from holders
+     where m.tenant_id = holders.tenant_id and m.user_id = holders.user_id";
+/// A statement of its own: whoever writes the outbox waits for nobody after that.
+const TELL_OF_HOLDERS: &str = "
+    insert into outbox (tenant_id, user_id)
+    select tenant_id, user_id from memberships where tenant_id = $1 and roles @> array[$2]";
 const TELL_OF_KEYS: &str = "
     insert into outbox (tenant_id, api_key_id)
     select tenant_id, id from api_keys
@@ -165,10 +169,10 @@ pub(super) async fn renew_holders(
     tenant: TenantId,
     id: &RoleId,
 ) -> Result<(), Error> {
-    tx.execute(RENEW_HOLDERS, params![tenant.as_uuid(), id.as_str()])
-        .await?;
-    tx.execute(TELL_OF_KEYS, params![tenant.as_uuid(), id.as_str()])
-        .await?;
+    let (tenant, id) = (tenant.as_uuid(), id.as_str());
+    for statement in [RENEW_HOLDERS, TELL_OF_HOLDERS, TELL_OF_KEYS] {
+        tx.execute(statement, params![tenant, id]).await?;
+    }
     Ok(())
 }
 

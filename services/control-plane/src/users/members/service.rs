@@ -164,11 +164,11 @@ async fn become_in(
     if is_owner(old) && !stays_owner {
         store::has_other_owner(tx, id, user).await?;
     }
-    let now = (&target.roles[..], target.state.name());
-    store::set(tx, id, user, now).await?;
     if !is_in {
         sessions::revoke_member(tx, id, user).await?;
     }
+    let now = (&target.roles[..], target.state.name());
+    store::set(tx, id, user, now).await?;
     let after = people::get(tx, id, user).await?;
     let event = Event {
         action: target.action,
@@ -178,6 +178,9 @@ async fn become_in(
         after: Some(shown(&after.membership)),
     };
     audit::record(tx, &Actor::of(tenant.call()), event).await?;
+    let left = is_in.then_some(&after.membership.roles[..]);
+    let keys = roles::withdraw(tx, tenant, user, left).await?;
+    outbox::api_keys_changed(tx, id, &keys).await?;
     outbox::membership_changed(tx, id, user).await?;
     Ok(after)
 }
@@ -198,6 +201,8 @@ async fn remove_in(tx: &PublicTx, tenant: &TenantContext, member: &Member) -> Re
         after: Some(json!({"forgotten": forgotten})),
     };
     audit::record(tx, &Actor::of(tenant.call()), event).await?;
+    let keys = roles::withdraw(tx, tenant, user, None).await?;
+    outbox::api_keys_changed(tx, id, &keys).await?;
     outbox::membership_changed(tx, id, user).await
 }
 

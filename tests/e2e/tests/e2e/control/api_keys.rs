@@ -261,7 +261,7 @@ async fn nobody_gets_a_secret_with_more_than_their_own_rights() {
         async move { keys.create_api_key(request).await }
     };
     let refused = create(&["owner"], |claims| claims.roles = vec![Role::ADMIN]).await;
-    assert_eq!(reason(&refused.unwrap_err()), "REQUEST_INVALID");
+    assert_eq!(reason(&refused.unwrap_err()), "ROLE_REQUIRED");
     let made = create(&["admin"], |claims| claims.roles = vec![Role::ADMIN]).await;
     made.unwrap();
     let refused = create(&["nobodys"], |_| {}).await.unwrap_err();
@@ -279,6 +279,21 @@ async fn nobody_gets_a_secret_with_more_than_their_own_rights() {
     });
     assert_eq!(reason(&refused.await.unwrap_err()), "ROLE_REQUIRED");
     // Nor is a stronger key's secret to be had by rotation.
+    let (members, _) = office.create(&["member"]).await;
+    let rotate = |name: &str, change: fn(&mut resido_proto::identity::ContextClaims)| {
+        let (name, overlap) = (name.to_owned(), None);
+        let rotate = proto::RotateApiKeyRequest { name, overlap };
+        let rotate = office.plane.request_by(office.caller(), rotate, change);
+        let mut keys = office.keys();
+        async move { keys.rotate_api_key(rotate).await }
+    };
+    let key = |claims: &mut resido_proto::identity::ContextClaims| {
+        claims.sub = Subject::ApiKey("0".into());
+    };
+    rotate(&members.name, key).await.unwrap();
+    // Only people make owners, and so what owners can do.
+    let refused = rotate(&owners.name, key).await.unwrap_err();
+    assert_eq!(reason(&refused), "ROLE_REQUIRED");
     for (role, refusal) in [
         (Role::ADMIN, "ROLE_REQUIRED"),
         (Role::OWNER, "IMPERSONATION_REFUSED"),

@@ -8,6 +8,7 @@ use resido_proto::{
     ids::UserId,
     tenancy::v1::watch_tenants_response::Event,
 };
+use tonic_types::StatusExt as _;
 
 use super::{
     plane::{Answer, Caller, reason},
@@ -180,6 +181,51 @@ async fn nobody_makes_or_gives_a_role_beyond_their_own() {
     assert_eq!(refused(roles.create_role(more).await), "ROLE_REQUIRED");
     let same = holder(draft("same", &["units.read"]));
     roles.create_role(same).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_could_not_give_a_role_neither_renames_nor_deletes_it() {
+    let house = House::new().await;
+    let admin = house.hire(&["admin"]).await;
+    create(&house, "spy", &["tenants.read"]).await.unwrap();
+    let rename = |who: UserId, role: &str| {
+        let rename = UpdateRoleRequest {
+            role: Some(proto::Role {
+                name: "roles/spy".into(),
+                display_name: "Harmless".into(),
+                ..Default::default()
+            }),
+            update_mask: Some(prost_types::FieldMask {
+                paths: texts(&["display_name"]),
+            }),
+        };
+        let rename = house.by(who, &[role], rename);
+        let mut roles = house.plane.roles();
+        async move { roles.update_role(rename).await }
+    };
+    assert_eq!(refused(rename(admin, "admin").await), "ROLE_REQUIRED");
+    rename(house.owner, "owner").await.unwrap();
+    let (name, etag) = ("roles/spy".to_owned(), String::new());
+    let gone = house.by(admin, &["admin"], DeleteRoleRequest { name, etag });
+    let answer = house.plane.roles().delete_role(gone).await;
+    assert_eq!(refused(answer), "ROLE_REQUIRED");
+    delete(&house, "spy", "").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slip_of_the_pen_is_no_permission() {
+    let house = House::new().await;
+    let slip = create(&house, "clerk", &["units.read", "units.raed"]).await;
+    let slip = slip.unwrap_err();
+    let details = slip.get_error_details();
+    let faults = &details.bad_request().unwrap().field_violations;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].field, "role.permissions");
+    assert!(faults[0].description.contains("`units.raed`"), "{faults:?}");
+    // Other services have others.
+    create(&house, "clerk", &["units.read", "tickets.write"])
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
