@@ -164,9 +164,13 @@ impl ControlPlane {
         self.tracker
             .spawn(self.reconciler.run(self.closing.clone()));
         shutdown.cancelled().await;
-        self.closing.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        end(&self.tracker, &self.closing).await;
+    }
+
+    /// Ends the streams, refuses new work, and returns when all work has ended;
+    /// for who does not [`run`](Self::run) it.
+    pub async fn end(&self) {
+        end(&self.tracker, &self.closing).await;
     }
 
     /// Goes on with other keys of access tokens: one signs from now on, and those
@@ -176,10 +180,10 @@ impl ControlPlane {
     }
 
     /// Takes up unfinished work once, begins what is due, looks for what should
-    /// not be, and waits for the work it took up.
+    /// not be, and waits for the work it took up. What fails is counted.
     ///
     /// # Errors
-    /// If the database fails.
+    /// If a task breaks off.
     pub async fn reconcile_once(&self) -> Result<Reconciled, Error> {
         self.reconciler.once().await
     }
@@ -261,6 +265,12 @@ impl ControlPlane {
     pub async fn tenant_slugs(&self) -> Result<Vec<String>, Error> {
         self.tenants.slugs().await
     }
+}
+
+async fn end(tracker: &TaskTracker, closing: &CancellationToken) {
+    closing.cancel();
+    tracker.close();
+    tracker.wait().await;
 }
 
 impl std::fmt::Debug for ControlPlane {

@@ -6,6 +6,8 @@ use resido_migrations as migrations;
 use resido_proto::error::{Failure, Kind, Violation};
 use resido_tenancy::{context, db, keys, tenant::State};
 
+use crate::cause::Cause;
+
 /// A failure of a call to the control plane.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -34,7 +36,7 @@ pub enum Error {
     #[error("the request id was used for another request")]
     KeyReused,
     /// The tenant's state does not allow the change.
-    #[error("the tenant is {0}, which does not allow this")]
+    #[error("{}, which does not allow this", stands(*.0))]
     TenantState(State),
     /// The tenant changed while the call was at work.
     #[error("the tenant has changed meanwhile; try again")]
@@ -137,7 +139,7 @@ impl Error {
     pub(crate) fn trace(&self) -> String {
         let (mut line, sqlstate) = match self {
             Self::Migration(error @ migrations::Error::Failed { version, .. }) => {
-                let failed = format!("MIGRATION_FAILED version={version}");
+                let failed = format!("{} version={version}", Cause::MigrationFailed.reason());
                 (failed, error.sqlstate())
             }
             Self::Migration(error @ migrations::Error::Dependents { total, named }) => {
@@ -157,6 +159,21 @@ impl Error {
             line.push_str(sqlstate);
         }
         line
+    }
+}
+
+/// Says how a tenant in a state stands.
+fn stands(state: State) -> &'static str {
+    match state {
+        State::Provisioning => "the tenant is still being made",
+        State::Active => "the tenant is active",
+        State::Suspended => "the tenant is suspended",
+        State::Maintenance => "the tenant is in maintenance",
+        State::Moving => "the tenant is being moved to another database",
+        State::Deleting => "the tenant is deleted",
+        State::Purging => "the tenant's data is being removed",
+        State::Purged => "the tenant's data has been removed",
+        State::Failed => "the tenant could not be made, or has lost its schema",
     }
 }
 
@@ -296,6 +313,17 @@ mod tests {
             state.metadata(),
             [("state".to_owned(), "suspended".to_owned())]
         );
+    }
+
+    #[test]
+    fn a_state_that_does_not_allow_a_change_is_told_in_a_sentence() {
+        let text = |state| Error::TenantState(state).to_string();
+        let expected = "the tenant is in maintenance, which does not allow this";
+        assert_eq!(text(State::Maintenance), expected);
+        let expected = "the tenant is still being made, which does not allow this";
+        assert_eq!(text(State::Provisioning), expected);
+        let expected = "the tenant is deleted, which does not allow this";
+        assert_eq!(text(State::Deleting), expected);
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub enum Step {
     MadeWhole,
     /// The tenant is active; nobody has been told.
     Made,
+    /// The tenant is marked as deleted and shut, not committed.
+    DeletionMade,
+    /// The tenant is deleted; nobody has been told.
+    Deleted,
     /// The purge is committed to; nothing is removed.
     PurgeBegun,
     /// Schema and roles are dropped, not committed.
@@ -34,11 +38,13 @@ pub enum Step {
 
 impl Step {
     /// All points, in the order of a tenant's life.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Reserved,
         Self::SchemaMade,
         Self::MadeWhole,
         Self::Made,
+        Self::DeletionMade,
+        Self::Deleted,
         Self::PurgeBegun,
         Self::SchemaDropped,
         Self::RowsDeleted,

@@ -10,6 +10,7 @@ mod api_keys;
 mod attempts;
 mod audit;
 mod auth;
+mod cause;
 mod config;
 mod control_plane;
 mod error;

@@ -5,6 +5,8 @@ use std::{borrow::Cow, time::Duration};
 use resido_proto::error::{Failure, Kind};
 use tokio_postgres::error::SqlState;
 
+use crate::tenant::MAINTENANCE_RETRY;
+
 /// A failure of the database or of a transaction.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -201,6 +203,7 @@ impl Failure for Error {
 
     fn retry_after(&self) -> Option<Duration> {
         match self.kind() {
+            _ if matches!(self, Self::ReadOnly | Self::Maintenance) => Some(MAINTENANCE_RETRY),
             Kind::Unavailable | Kind::ResourceExhausted => Some(Duration::from_secs(1)),
             _ => None,
         }

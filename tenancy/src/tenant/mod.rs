@@ -6,4 +6,4 @@ mod state;
 
 pub use names::{InvalidIdentifier, RoleNames, SchemaName, quote_identifier};
 pub use slug::{InvalidSelector, InvalidSlug, Selector, Slug};
-pub use state::{State, UnknownState};
+pub use state::{MAINTENANCE_RETRY, State, UnknownState};

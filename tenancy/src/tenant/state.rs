@@ -1,6 +1,6 @@
 //! The states of a tenant's life.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use resido_proto::tenancy::v1::tenant::State as Proto;
 
@@ -26,6 +26,10 @@ pub enum State {
     /// Could not be provisioned.
     Failed,
 }
+
+/// How long whoever meets a tenant in maintenance, or one that is read-only, waits
+/// before the next try; default, and the same for all.
+pub const MAINTENANCE_RETRY: Duration = Duration::from_secs(30);
 
 /// A text or number is no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

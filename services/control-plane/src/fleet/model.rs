@@ -12,6 +12,8 @@ use resido_proto::{
 use resido_tenancy::tenant::State;
 use serde::{Deserialize, Serialize};
 
+use crate::cause::Cause;
+
 /// Tenants that a request names at most.
 const MAX_NAMED: usize = 1000;
 /// Failures that a run names at most.
@@ -132,7 +134,7 @@ impl Came {
             Ok(Engine::Done { .. }) => (Outcome::Migrated, target, String::new()),
             Ok(Engine::Ahead) => (Outcome::Current, tenant.version, String::new()),
             Ok(Engine::Changed) | Err(Error::Changed { .. }) => {
-                let error = "MIGRATION_CHANGED".to_owned();
+                let error = Cause::MigrationChanged.reason().to_owned();
                 (Outcome::Failed, tenant.version, error)
             }
             Ok(Engine::Failed { sqlstate, .. }) => {

@@ -2,10 +2,13 @@
 //! can be left.
 
 use resido_proto::ids::OperationId;
-use resido_tenancy::db::{PublicDatabase, PublicTx};
+use resido_tenancy::{
+    db::{PublicDatabase, PublicTx},
+    tenant::State,
+};
 use serde_json::json;
 
-use super::{model::OperationKind, outcome::CANCELLED, provision, purge, records};
+use super::{attempt::leave, model::OperationKind, outcome::CANCELLED, records, store};
 use crate::{
     Error,
     audit::{self, Actor, Event},
@@ -15,8 +18,8 @@ use crate::{
 /// be purged is what it was before.
 ///
 /// # Errors
-/// [`Error::OperationRunning`] if it is at work or has ended,
-/// [`Error::NotFound`].
+/// [`Error::OperationRunning`] if it is at work or has ended, or if the data to be
+/// purged is gone: only the proof is left to do. [`Error::NotFound`].
 pub(crate) async fn cancel(
     db: &PublicDatabase,
     actor: &Actor,
@@ -33,11 +36,12 @@ async fn cancel_in(tx: &PublicTx, actor: &Actor, id: OperationId) -> Result<(), 
         records::get(tx, id).await?;
         return Err(Error::OperationRunning);
     };
-    match operation.kind {
-        OperationKind::Provision => {
-            provision::give_up(tx, operation.tenant, actor, CANCELLED).await?;
-        }
-        OperationKind::Purge => purge::go_back(tx, &operation, actor, CANCELLED).await?,
+    leave(tx, &operation, actor, CANCELLED).await?;
+    // After the lock: a purge under way may have been faster.
+    if operation.kind == OperationKind::Purge
+        && store::get(tx, operation.tenant).await?.state == State::Purged
+    {
+        return Err(Error::OperationRunning);
     }
     let event = Event {
         action: "operations.cancel",

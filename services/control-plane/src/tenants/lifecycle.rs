@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Error,
     audit::{self, Actor, Event},
+    faults::Step,
     outbox,
     staff::{WRITERS, authorize},
 };
@@ -127,7 +128,15 @@ impl Tenants {
             deletion: Some(deletion),
             ..Wish::new(id, Transition::Delete, reason)
         };
-        self.change(ctx, &wish).await
+        let faults = self.purger.faults();
+        let tx = self.db.begin(ctx.deadline()).await?;
+        let changed = change_in(&tx, &Actor::of(ctx), &wish).await;
+        if changed.is_ok() {
+            faults.pass(Step::DeletionMade).await;
+        }
+        let deleted = tx.finish(changed).await?;
+        faults.pass(Step::Deleted).await;
+        Ok(deleted.into())
     }
 
     /// Restores a deleted tenant. While it was away it was not migrated: its

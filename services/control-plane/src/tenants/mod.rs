@@ -3,12 +3,14 @@
 
 mod access;
 mod activation;
+mod attempt;
 mod cancel;
 mod change;
 mod create;
 mod deletion;
 mod domain;
 mod domains;
+mod forget;
 mod lifecycle;
 mod list;
 mod model;

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use resido_migrations::{self as migrations, NewTenant, Sets};
-use resido_proto::{error::Failure as _, ids::TenantId};
+use resido_proto::ids::TenantId;
 use resido_tenancy::{db::PublicTx, tenant::State};
 use serde_json::json;
 use tokio::{sync::OwnedSemaphorePermit, task::JoinHandle};
@@ -85,37 +85,10 @@ impl Provisioner {
         place: OwnedSemaphorePermit,
     ) -> JoinHandle<Result<Provisioned, Error>> {
         let provisioner = self.clone();
-        self.queue.start(
-            place,
-            async move { Box::pin(provisioner.attempt(work)).await },
-        )
-    }
-
-    /// Makes one attempt. After a failure the operation is given back, or given
-    /// up where there were enough attempts.
-    async fn attempt(&self, work: Work) -> Result<Provisioned, Error> {
-        let result = self
-            .queue
-            .hold(&work.operation, Box::pin(self.provision(&work)))
-            .await?;
-        let Err(error) = &result else {
-            return result;
-        };
-        tracing::error!(
-            tenant.id = %work.operation.tenant,
-            error = error as &dyn std::error::Error,
-            attempt = work.operation.attempt,
-            "a tenant could not be made"
-        );
-        if let Err(error) = self.give_back(&work.operation, error).await {
-            // The lease runs out by itself.
-            tracing::warn!(
-                tenant.id = %work.operation.tenant,
-                error = &error as &dyn std::error::Error,
-                "an operation could not be given back"
-            );
-        }
-        result
+        self.queue.start(place, async move {
+            let provision = Box::pin(provisioner.provision(&work));
+            Box::pin(provisioner.queue.attempt(&work.operation, provision)).await
+        })
     }
 
     async fn provision(&self, work: &Work) -> Result<Provisioned, Error> {
@@ -124,26 +97,6 @@ impl Provisioner {
         let provisioned = tx.finish(result).await?;
         self.faults().pass(Step::Made).await;
         Ok(provisioned)
-    }
-
-    /// Lets the operation rest, or ends it where it had its attempts.
-    pub(super) async fn give_back(
-        &self,
-        operation: &Operation,
-        error: &Error,
-    ) -> Result<(), Error> {
-        let tx = self.queue.db.begin(None).await?;
-        let work = async {
-            if operation.attempt < operations::MAX_ATTEMPTS {
-                return operations::postpone(&tx, operation, &error.trace()).await;
-            }
-            if operations::fail(&tx, operation, &error.trace()).await? {
-                give_up(&tx, operation.tenant, &Actor::system(), error.reason()).await?;
-            }
-            Ok(())
-        };
-        let result = work.await;
-        tx.finish(result).await
     }
 
     /// Does everything in the caller's transaction.
@@ -199,7 +152,8 @@ impl Provisioner {
     }
 }
 
-/// Marks a tenant that cannot be made; its slug is free again.
+/// Marks a tenant that cannot be made; its slug is free again. Nobody has heard
+/// of it, so nobody is told.
 pub(super) async fn give_up(
     tx: &PublicTx,
     tenant: TenantId,
@@ -212,15 +166,18 @@ pub(super) async fn give_up(
     }
     let changed = store::change_state(tx, &seen, State::Failed).await?;
     let failed = changed.ok_or(Error::TenantChanged)?;
-    let event = Event {
+    audit::record(tx, actor, failure(&seen, &failed, reason)).await
+}
+
+/// Returns what the record says of a tenant that has become `failed`.
+pub(super) fn failure(seen: &Tenant, failed: &Tenant, reason: &str) -> Event {
+    Event {
         action: "tenants.fail",
-        resource: tenant.resource_name(),
-        tenant: Some(tenant),
+        resource: seen.id.resource_name(),
+        tenant: Some(seen.id),
         before: Some(json!({"state": seen.state.as_str(), "epoch": seen.epoch})),
         after: Some(json!({
             "state": failed.state.as_str(), "epoch": failed.epoch, "reason": reason,
         })),
-    };
-    audit::record(tx, actor, event).await?;
-    outbox::tenant_changed(tx, tenant).await
+    }
 }

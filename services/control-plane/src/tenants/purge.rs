@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use resido_migrations::{self as migrations, Fence};
 use resido_proto::{
-    error::{Failure as _, Violation},
+    error::Violation,
     ids::{OperationId, TenantId},
 };
 use resido_tenancy::{db, db::PublicTx, tenant::State};
@@ -93,34 +93,9 @@ impl Purger {
     ) -> JoinHandle<Result<(), Error>> {
         let purger = self.clone();
         self.queue.start(place, async move {
-            Box::pin(purger.attempt(&operation, &actor)).await
+            let purge = Box::pin(purger.purge(&operation, &actor));
+            Box::pin(purger.queue.attempt(&operation, purge)).await
         })
-    }
-
-    async fn attempt(&self, operation: &Operation, actor: &Actor) -> Result<(), Error> {
-        let result = self
-            .queue
-            .hold(operation, Box::pin(self.purge(operation, actor)))
-            .await?;
-        let Err(error) = &result else {
-            return result;
-        };
-        tracing::error!(
-            tenant.id = %operation.tenant,
-            error = error as &dyn std::error::Error,
-            cause = error.trace(),
-            attempt = operation.attempt,
-            "a tenant's data could not be removed"
-        );
-        if let Err(error) = self.give_back(operation, error).await {
-            // The lease runs out by itself.
-            tracing::warn!(
-                tenant.id = %operation.tenant,
-                error = &error as &dyn std::error::Error,
-                "an operation could not be given back"
-            );
-        }
-        result
     }
 
     async fn purge(&self, operation: &Operation, actor: &Actor) -> Result<(), Error> {
@@ -186,30 +161,6 @@ impl Purger {
         let proved = work.await;
         tx.finish(proved).await
     }
-
-    /// Lets the operation rest; ends it where it was refused or had its attempts.
-    pub(super) async fn give_back(
-        &self,
-        operation: &Operation,
-        error: &Error,
-    ) -> Result<(), Error> {
-        let refused = matches!(
-            error,
-            Error::Migration(migrations::Error::Dependents { .. })
-        );
-        let tx = self.queue.db.begin(None).await?;
-        let work = async {
-            if !refused && operation.attempt < operations::MAX_ATTEMPTS {
-                return operations::postpone(&tx, operation, &error.trace()).await;
-            }
-            if operations::fail(&tx, operation, &error.trace()).await? {
-                go_back(&tx, operation, &Actor::system(), error.reason()).await?;
-            }
-            Ok(())
-        };
-        let result = work.await;
-        tx.finish(result).await
-    }
 }
 
 async fn begin_in(
@@ -258,7 +209,9 @@ async fn begin_in(
     operations::insert(tx, &operation, asked, lease).await?;
     let after = json!({"state": begun.state.as_str(), "epoch": begun.epoch});
     record(tx, actor, "tenants.purge", (&seen, after)).await?;
-    outbox::tenant_changed(tx, id).await?;
+    if begun.state != seen.state {
+        outbox::tenant_changed(tx, id).await?;
+    }
     Ok(Begun::New(operation))
 }
 
@@ -269,11 +222,11 @@ pub(super) async fn go_back(
     actor: &Actor,
     reason: &str,
 ) -> Result<(), Error> {
-    let from = purge_store::from_state(tx, operation).await?;
     let seen = store::lock(tx, operation.tenant).await?;
     if seen.state != State::Purging {
         return Ok(());
     }
+    let from = purge_store::from_state(tx, operation).await?;
     let back = purge_store::mark(tx, &seen, from).await?;
     if migrations::traces(tx, seen.id).await?.schema {
         migrations::set_fence(tx, seen.id, back.epoch, Fence::Closed).await?;

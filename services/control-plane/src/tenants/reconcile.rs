@@ -1,23 +1,28 @@
 //! Takes up what other processes, or this one before it died, left unfinished,
 //! and looks for what should not be.
 //!
-//! One turn does a bounded piece of it. A schema or a role without a tenant is
+//! One turn does a bounded piece of it, what somebody waits for first. Whatever
+//! fails is logged, and the turn goes on with the next: one tenant that cannot be
+//! helped keeps nobody else waiting. A schema or a role without a tenant is
 //! reported and never dropped: whose it is, a person must say.
 
 use std::time::Duration;
 
+use resido_proto::ids::TenantId;
 use resido_tenancy::db::PublicDatabase;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    attempt,
+    forget::Old,
     model::{Operation, OperationKind},
-    names, operations,
+    operations,
     provision::{Provisioner, Work},
     purge::{Begun, Purger},
-    purge_store, records, survey,
+    purge_store, survey,
 };
-use crate::{Error, audit::Actor, auth, fleet, outbox};
+use crate::{Error, audit::Actor};
 
 /// Unfinished operations that one turn takes up at most.
 const MAX_CLAIMED: usize = 16;
@@ -43,6 +48,36 @@ pub struct Reconciled {
     pub orphan_schemas: Vec<String>,
     /// Roles of tenants that there are not, 100 at most.
     pub orphan_roles: Vec<String>,
+    /// Steps that failed, each of which the log names.
+    pub failures: usize,
+}
+
+/// A turn so far: what it did, and the work that goes on.
+#[derive(Default)]
+struct Turn {
+    done: Reconciled,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Turn {
+    /// Logs what failed, with the tenant it concerns, and goes on.
+    fn failed(&mut self, step: &'static str, tenant: Option<TenantId>, error: &Error) {
+        self.done.failures += 1;
+        tracing::warn!(
+            step,
+            tenant.id = tenant.map(tracing::field::display),
+            error = error as &dyn std::error::Error,
+            "a step of the search for unfinished work failed"
+        );
+    }
+
+    /// Waits for work at the end of the turn.
+    fn wait_for<T: Send + 'static>(&mut self, task: JoinHandle<T>) {
+        // Each says itself how it ended.
+        self.tasks.push(tokio::spawn(async move {
+            drop(task.await);
+        }));
+    }
 }
 
 /// Looks for unfinished work at start and then now and again.
@@ -80,126 +115,57 @@ impl Reconciler {
                 () = closing.cancelled() => return,
                 () = self.purger.faults().died() => return,
             }
-            // Nobody waits for the work: each task says itself how it ended.
-            if let Err(error) = Box::pin(self.turn()).await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "unfinished work could not be looked for"
-                );
-            }
+            // Nobody waits for the work.
+            Box::pin(self.turn()).await;
         }
     }
 
     /// Does one turn, and waits for what it took up.
     pub(crate) async fn once(&self) -> Result<Reconciled, Error> {
-        let (done, tasks) = Box::pin(self.turn()).await?;
+        let Turn { done, tasks } = Box::pin(self.turn()).await;
         for task in tasks {
             task.await.map_err(|_| Error::Fault("a task did not end"))?;
         }
         Ok(done)
     }
 
-    async fn turn(&self) -> Result<(Reconciled, Vec<JoinHandle<()>>), Error> {
-        let mut done = Reconciled::default();
-        let mut tasks = Vec::new();
-        let tx = self.db.begin(None).await?;
-        let pruned = auth::prune(&tx).await;
-        tx.finish(pruned).await?;
-        let tx = self.db.begin(None).await?;
-        let pruned = names::prune(&tx).await;
-        tx.finish(pruned).await?;
-        let tx = self.db.begin(None).await?;
-        let pruned = async {
-            outbox::prune(&tx).await?;
-            records::forget(&tx).await
-        };
-        let pruned = pruned.await;
-        done.forgotten = tx.finish(pruned).await?;
-        let tx = self.db.begin(None).await?;
-        let swept = fleet::sweep(&tx).await;
-        done.runs_abandoned = tx.finish(swept).await?;
-        self.survey(&mut done).await?;
-        self.begin_due(&mut done, &mut tasks).await?;
-        self.take_up(&mut done, &mut tasks).await?;
-        Ok((done, tasks))
-    }
-
-    async fn survey(&self, done: &mut Reconciled) -> Result<(), Error> {
-        let tx = self.db.begin(None).await?;
-        let made = survey::make_operations(&tx).await;
-        done.operations_made = tx.finish(made).await?;
-        let tx = self.db.begin(None).await?;
-        let found = survey::look(&tx).await;
-        let found = tx.finish(found).await?;
-        for tenant in found.lost {
-            let tx = self.db.begin(None).await?;
-            let failed = survey::give_up_lost(&tx, tenant).await;
-            if tx.finish(failed).await? {
-                tracing::error!(tenant.id = %tenant, "a tenant in service has no schema");
-                done.tenants_lost.push(tenant.to_string());
+    async fn turn(&self) -> Turn {
+        let mut turn = Turn::default();
+        self.take_up(&mut turn).await;
+        match self.make_operations().await {
+            Ok(0) => {}
+            Ok(made) => {
+                turn.done.operations_made = made;
+                self.take_up(&mut turn).await;
             }
+            Err(error) => turn.failed("make operations", None, &error),
         }
-        for (what, names) in [("schema", &found.schemas), ("role", &found.roles)] {
-            if !names.is_empty() {
-                let count = names.len();
-                tracing::error!(what, count, ?names, "something is left of no tenant");
-            }
-        }
-        (done.orphan_schemas, done.orphan_roles) = (found.schemas, found.roles);
-        Ok(())
-    }
-
-    /// Begins the purges whose time has come.
-    async fn begin_due(
-        &self,
-        done: &mut Reconciled,
-        tasks: &mut Vec<JoinHandle<()>>,
-    ) -> Result<(), Error> {
-        let tx = self.db.begin(None).await?;
-        let due = purge_store::due(&tx, MAX_DUE).await;
-        for tenant in tx.finish(due).await? {
-            let Ok(place) = self.purger.place() else {
-                return Ok(());
-            };
-            match self.purger.begin(&Actor::system(), tenant, None).await {
-                Ok(Begun::New(operation)) => {
-                    done.purges_begun += 1;
-                    let task = self.purger.start(operation, Actor::system(), place);
-                    tasks.push(tokio::spawn(async move {
-                        drop(task.await);
-                    }));
-                }
-                // Somebody else has begun, or has restored it meanwhile.
-                Ok(Begun::Known(_)) | Err(Error::TenantState(_) | Error::TenantChanged) => {}
-                Err(error) => tracing::warn!(
-                    tenant.id = %tenant,
-                    error = &error as &dyn std::error::Error,
-                    "a purge that is due could not begin"
-                ),
-            }
-        }
-        Ok(())
+        self.begin_due(&mut turn).await;
+        self.survey(&mut turn).await;
+        self.forget(&mut turn).await;
+        turn
     }
 
     /// Takes up the operations whose lease ran out.
-    async fn take_up(
-        &self,
-        done: &mut Reconciled,
-        tasks: &mut Vec<JoinHandle<()>>,
-    ) -> Result<(), Error> {
+    async fn take_up(&self, turn: &mut Turn) {
         for _ in 0..MAX_CLAIMED {
             // First the places: a claim without one would waste an attempt.
             let (Ok(making), Ok(purging)) = (self.provisioner.place(), self.purger.place()) else {
-                return Ok(());
+                return;
             };
-            let tx = self.db.begin(None).await?;
-            let claimed = operations::claim(&tx, self.provisioner.lease()).await;
-            let Some(operation) = tx.finish(claimed).await? else {
-                return Ok(());
+            let operation = match self.claim().await {
+                Ok(Some(operation)) => operation,
+                Ok(None) => return,
+                Err(error) => return turn.failed("claim an operation", None, &error),
             };
-            done.taken_up += 1;
+            turn.done.taken_up += 1;
             if operation.attempt > operations::MAX_ATTEMPTS {
-                self.give_up(&operation).await?;
+                // Its last attempt took its process with it.
+                let error = Error::Fault("the last attempt did not end");
+                let given_up = attempt::give_back(&self.db, &operation, &error).await;
+                if let Err(error) = given_up {
+                    turn.failed("give an operation up", Some(operation.tenant), &error);
+                }
                 continue;
             }
             let actor = Actor::earlier(operation.actor.clone());
@@ -210,28 +176,110 @@ impl Reconciler {
                         actor,
                         invite: false,
                     };
-                    let task = self.provisioner.start(work, making);
-                    tasks.push(tokio::spawn(async move {
-                        drop(task.await);
-                    }));
+                    turn.wait_for(self.provisioner.start(work, making));
                 }
                 OperationKind::Purge => {
-                    let task = self.purger.start(operation, actor, purging);
-                    tasks.push(tokio::spawn(async move {
-                        drop(task.await);
-                    }));
+                    turn.wait_for(self.purger.start(operation, actor, purging));
                 }
             }
         }
-        Ok(())
     }
 
-    /// Ends an operation whose last attempt took its process with it.
-    async fn give_up(&self, operation: &Operation) -> Result<(), Error> {
-        let error = Error::Fault("the last attempt did not end");
-        match operation.kind {
-            OperationKind::Provision => self.provisioner.give_back(operation, &error).await,
-            OperationKind::Purge => self.purger.give_back(operation, &error).await,
+    async fn claim(&self) -> Result<Option<Operation>, Error> {
+        let tx = self.db.begin(None).await?;
+        let claimed = operations::claim(&tx, self.provisioner.lease()).await;
+        tx.finish(claimed).await
+    }
+
+    async fn make_operations(&self) -> Result<usize, Error> {
+        let tx = self.db.begin(None).await?;
+        let made = survey::make_operations(&tx).await;
+        tx.finish(made).await
+    }
+
+    /// Begins the purges whose time has come.
+    async fn begin_due(&self, turn: &mut Turn) {
+        let due = match self.due().await {
+            Ok(due) => due,
+            Err(error) => return turn.failed("look for due purges", None, &error),
+        };
+        for tenant in due {
+            let Ok(place) = self.purger.place() else {
+                return;
+            };
+            match self.purger.begin(&Actor::system(), tenant, None).await {
+                Ok(Begun::New(operation)) => {
+                    turn.done.purges_begun += 1;
+                    let task = self.purger.start(operation, Actor::system(), place);
+                    turn.wait_for(task);
+                }
+                // Somebody else has begun, or has restored it meanwhile.
+                Ok(Begun::Known(_)) | Err(Error::TenantState(_) | Error::TenantChanged) => {}
+                Err(error) => turn.failed("begin a purge", Some(tenant), &error),
+            }
         }
+    }
+
+    async fn due(&self) -> Result<Vec<TenantId>, Error> {
+        let tx = self.db.begin(None).await?;
+        let due = purge_store::due(&tx, MAX_DUE).await;
+        tx.finish(due).await
+    }
+
+    /// Looks for what does not fit.
+    async fn survey(&self, turn: &mut Turn) {
+        let found = match self.look().await {
+            Ok(found) => found,
+            Err(error) => return turn.failed("compare tenants and schemas", None, &error),
+        };
+        for tenant in found.lost {
+            match self.give_up_lost(tenant).await {
+                Ok(true) => {
+                    tracing::error!(tenant.id = %tenant, "a tenant in service has no schema");
+                    turn.done.tenants_lost.push(tenant.to_string());
+                }
+                Ok(false) => {}
+                Err(error) => turn.failed("give a tenant up", Some(tenant), &error),
+            }
+        }
+        for (what, names) in [("schema", &found.schemas), ("role", &found.roles)] {
+            if !names.is_empty() {
+                let count = names.len();
+                tracing::error!(what, count, ?names, "something is left of no tenant");
+            }
+        }
+        (turn.done.orphan_schemas, turn.done.orphan_roles) = (found.schemas, found.roles);
+    }
+
+    async fn look(&self) -> Result<survey::Found, Error> {
+        let tx = self.db.begin(None).await?;
+        let found = survey::look(&tx).await;
+        tx.finish(found).await
+    }
+
+    async fn give_up_lost(&self, tenant: TenantId) -> Result<bool, Error> {
+        let tx = self.db.begin(None).await?;
+        let failed = survey::give_up_lost(&tx, tenant).await;
+        tx.finish(failed).await
+    }
+
+    /// Forgets what is old, a piece of each kind.
+    async fn forget(&self, turn: &mut Turn) {
+        for old in Old::ALL {
+            match self.forget_some(old).await {
+                Ok(count) => match old {
+                    Old::Operations => turn.done.forgotten = count,
+                    Old::Runs => turn.done.runs_abandoned = count,
+                    Old::LogIns | Old::Names | Old::News => {}
+                },
+                Err(error) => turn.failed(old.step(), None, &error),
+            }
+        }
+    }
+
+    async fn forget_some(&self, old: Old) -> Result<u64, Error> {
+        let tx = self.db.begin(None).await?;
+        let forgotten = old.forget(&tx).await;
+        tx.finish(forgotten).await
     }
 }

@@ -6,13 +6,13 @@ use resido_tenancy::{
     db::{PublicTx, params},
     tenant::State,
 };
-use serde_json::json;
 use uuid::Uuid;
 
-use super::{purge_store, store};
+use super::{provision::failure, purge_store, store};
 use crate::{
     Error,
-    audit::{self, Actor, Event},
+    audit::{self, Actor},
+    cause::Cause,
     outbox,
     row::column,
 };
@@ -39,14 +39,19 @@ const LOST: &str = "
        and not exists (select from pg_namespace n where n.nspname = t.schema_name)
      order by id limit 16";
 // The row of a tenant and its operation are written together: what is older than
-// a minute and has none lost it.
+// a minute and has none lost it. So did a purged tenant without a proof, whose
+// last purge failed at the proof; that one rests for an hour.
 const MAKE_OPERATIONS: &str = "
     insert into operations (id, kind, tenant_id, actor, lease_until, from_state)
     select gen_random_uuid(),
-           case t.state when 'purging' then 'purge' else 'provision' end, t.id, $1, now(),
+           case t.state when 'provisioning' then 'provision' else 'purge' end, t.id, $1, now(),
            case t.state when 'purging' then 'deleting' end
       from tenants t
-     where t.state in ('provisioning', 'purging')
+     where (t.state in ('provisioning', 'purging')
+            or (t.state = 'purged' and not t.purge_proof ? 'schema_gone'
+                and not exists (select from operations o
+                                 where o.tenant_id = t.id and o.kind = 'purge' and o.done
+                                   and o.end_time > now() - interval '1 hour')))
        and t.update_time < now() - interval '1 minute'
        and not exists (select from operations o where o.tenant_id = t.id and not o.done)
      order by t.id limit 16
@@ -83,8 +88,8 @@ pub(super) async fn look(tx: &PublicTx) -> Result<Found, Error> {
     })
 }
 
-/// Gives tenants that wait to be made or purged an operation, where they have
-/// none, and returns how many.
+/// Gives tenants that wait to be made, purged or proved to be gone an operation,
+/// where they have none, and returns how many.
 pub(super) async fn make_operations(tx: &PublicTx) -> Result<usize, Error> {
     let made = tx
         .execute(MAKE_OPERATIONS, params![Actor::system().subject])
@@ -103,15 +108,7 @@ pub(super) async fn give_up_lost(tx: &PublicTx, tenant: TenantId) -> Result<bool
         return Ok(false);
     }
     let failed = purge_store::mark(tx, &seen, State::Failed).await?;
-    let event = Event {
-        action: "tenants.fail",
-        resource: tenant.resource_name(),
-        tenant: Some(tenant),
-        before: Some(json!({"state": seen.state.as_str(), "epoch": seen.epoch})),
-        after: Some(json!({
-            "state": failed.state.as_str(), "epoch": failed.epoch, "reason": "SCHEMA_LOST",
-        })),
-    };
+    let event = failure(&seen, &failed, Cause::SchemaLost.reason());
     audit::record(tx, &Actor::system(), event).await?;
     outbox::tenant_changed(tx, tenant).await?;
     Ok(true)

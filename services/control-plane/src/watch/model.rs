@@ -24,10 +24,17 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Whether gateways hear of the tenant. One that was never made is not there
-    /// for them; and its slug may belong to another.
-    fn is_told(&self) -> bool {
-        !matches!(self.state, State::Provisioning | State::Failed)
+    /// Returns what gateways hear of the tenant. While it is being made there is
+    /// none for them. One that failed is gone for them: they may have served it,
+    /// and its slug may belong to another by now.
+    fn told(&self) -> Option<Self> {
+        let state = match self.state {
+            State::Provisioning => return None,
+            State::Failed => State::Purged,
+            other => other,
+        };
+        let route = self.clone();
+        Some(Self { state, ..route })
     }
 }
 
@@ -103,9 +110,7 @@ impl Change {
     /// Returns the message to send, if there is anything to say.
     pub(crate) fn message(&self) -> Option<proto::WatchTenantsResponse> {
         let event = match &self.what {
-            What::Tenant(route) => route
-                .is_told()
-                .then(|| Event::Tenant(route.clone().into()))?,
+            What::Tenant(route) => Event::Tenant(route.told()?.into()),
             What::Membership(epoch) => Event::Membership((*epoch).into()),
             What::ApiKey(key) => Event::ApiKey(proto::ApiKeyChange {
                 id: key.to_string(),
@@ -178,18 +183,24 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn tenants_that_were_never_made_are_not_told_of() {
-        for state in [State::Provisioning, State::Failed] {
-            assert_eq!(change(What::Tenant(route(state))).message(), None);
-        }
+    fn a_tenant_is_told_of_from_when_it_is_made_and_as_gone_when_it_failed() {
+        let told = |state| {
+            let message = change(What::Tenant(route(state))).message()?;
+            assert_eq!(message.sequence, 9);
+            match message.event {
+                Some(Event::Tenant(sent)) => State::try_from(sent.state()).ok(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(told(State::Provisioning), None);
+        assert_eq!(told(State::Failed), Some(State::Purged));
         for state in [
             State::Active,
             State::Suspended,
             State::Deleting,
             State::Purged,
         ] {
-            let message = change(What::Tenant(route(state))).message().unwrap();
-            assert_eq!(message.sequence, 9);
+            assert_eq!(told(state), Some(state));
         }
     }
 

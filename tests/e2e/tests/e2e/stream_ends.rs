@@ -12,14 +12,14 @@ use http::{HeaderMap, Request};
 use resido::Settings;
 use resido_e2e::{
     client::{Stream, Wire, calls},
-    cluster,
+    cluster, database,
     mirror::Mirror,
     people,
     product::Product,
     wait,
 };
-use resido_proto::identity::AccessClaims;
-use resido_tenancy::keys::SigningKey;
+use resido_proto::{identity::AccessClaims, ids::TenantId};
+use resido_tenancy::{keys::SigningKey, tenant::SchemaName};
 use serde_json::json;
 
 /// The ways in which a stream can be open both ways.
@@ -93,7 +93,10 @@ fn says(details: &[u8], reason: &str) -> bool {
 }
 
 async fn product(mirror: &Mirror) -> Product {
-    let mut settings = Settings::default();
+    product_of(mirror, Settings::default()).await
+}
+
+async fn product_of(mirror: &Mirror, mut settings: Settings) -> Product {
     settings.gateway.upstreams.push(mirror.upstream().unwrap());
     let cluster = cluster::shared().await.unwrap();
     Product::start(cluster, settings).await.unwrap()
@@ -175,5 +178,43 @@ async fn streams_end_within_a_second_as_new_calls_would_be_refused() {
     }
     let closed = wait::until(Duration::from_secs(2), || async { mirror.open() == 0 });
     assert!(closed.await, "{} are open", mirror.open());
+    product.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_of_a_tenant_that_lost_its_schema_end_within_a_second() {
+    let mirror = Mirror::start().await.unwrap();
+    let mut settings = Settings::default();
+    settings.control_plane.reconcile_seconds = 1;
+    let product = product_of(&mirror, settings).await;
+    let owner = product.owner().await.unwrap();
+    let mut streams = Vec::new();
+    for kind in KINDS {
+        streams.push((kind, open(&product, kind, &owner.token).await));
+    }
+    let admin = database::connect(&product.admin_url).await.unwrap();
+    let id = TenantId::from_resource_name(&owner.tenant).unwrap();
+    let drop = format!("drop schema {} cascade", SchemaName::of(id).quoted());
+    admin.execute(&drop, &[]).await.unwrap();
+    let old = "update tenants set update_time = now() - interval '2 minutes' where id = $1";
+    admin.execute(old, &[&id.as_uuid()]).await.unwrap();
+    let failed = "select state = 'failed' from tenants where id = $1";
+    let failed = wait::until(Duration::from_secs(10), || async {
+        admin
+            .query_one(failed, &[&id.as_uuid()])
+            .await
+            .unwrap()
+            .get(0)
+    });
+    assert!(failed.await);
+    let started = Instant::now();
+    for (kind, stream) in streams {
+        let ended = tokio::time::timeout(Duration::from_secs(5), end(kind, stream)).await;
+        let (code, details) = ended.unwrap();
+        assert_eq!(code, "7", "{kind}");
+        assert!(says(&details, "TENANT_DENIED"), "{kind}");
+    }
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
     product.stop().await.unwrap();
 }

@@ -4,14 +4,28 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use resido_control_plane::{Config, Faults, Step};
-use resido_e2e::wait;
+use resido_e2e::{database::Tenant, wait};
 use resido_migrations::Sets;
-use resido_proto::tenancy::v1 as proto;
+use resido_proto::{
+    google::longrunning as lro,
+    tenancy::v1::{self as proto, TenantRoute, tenant::State},
+};
 use tokio::time::timeout;
 
-use super::plane::{Base, Caller, Plane};
+use super::{
+    operator::Lets,
+    plane::{Base, Caller, Plane, reason},
+    stream::Watch,
+};
 
-const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
+/// Where the making of a tenant can die.
+pub(super) const MAKING: [Step; 4] = [
+    Step::Reserved,
+    Step::SchemaMade,
+    Step::MadeWhole,
+    Step::Made,
+];
 /// Tenants that gateways may route to, without all that they need.
 const ROUTABLE_EARLY: &str = "
     select count(*) from tenants t
@@ -21,7 +35,7 @@ const ROUTABLE_EARLY: &str = "
                         where n.nspname = t.schema_name)";
 
 /// A control plane that dies at a point, and looks for nothing by itself.
-fn dying(base: &Base, faults: &Faults) -> Plane {
+pub(super) fn dying(base: &Base, faults: &Faults) -> Plane {
     let config = Config {
         heartbeat_seconds: 1,
         reconcile_seconds: 3600,
@@ -45,7 +59,7 @@ async fn count(base: &Base, state: &str) -> (i64, i64, i64) {
 }
 
 /// Waits until the database has undone what the dead one had open.
-async fn undone(base: &Base) {
+pub(super) async fn undone(base: &Base) {
     let open = "
         select count(*) from pg_stat_activity
          where datname = current_database() and pid <> pg_backend_pid()
@@ -55,7 +69,7 @@ async fn undone(base: &Base) {
 }
 
 /// Lets leases run out and does the next turn, in another process.
-async fn next_turn(base: &Base) -> Plane {
+pub(super) async fn next_turn(base: &Base) -> Plane {
     undone(base).await;
     base.sql("update operations set lease_until = now() - interval '1 s' where not done")
         .await;
@@ -71,15 +85,28 @@ async fn next_turn(base: &Base) -> Plane {
     plane
 }
 
+/// Returns what a stream tells of tenants, up to a change of `marker` that is
+/// written now.
+async fn heard(base: &Base, watch: &mut Watch, marker: Tenant) -> Vec<TenantRoute> {
+    let mark = format!("insert into outbox (tenant_id) values ('{}')", marker.id);
+    base.sql(&mark).await;
+    let mut heard = Vec::new();
+    loop {
+        let route = watch.tenant().await;
+        if route.id == marker.id.to_string() {
+            return heard;
+        }
+        heard.push(route);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_is_made_whole_wherever_its_making_dies() {
-    for step in [
-        Step::Reserved,
-        Step::SchemaMade,
-        Step::MadeWhole,
-        Step::Made,
-    ] {
+    for step in MAKING {
         let base = Base::new().await;
+        let witness = base.plane();
+        let (marker, _) = witness.create("marker").await;
+        let mut watch = Watch::ready(&witness).await;
         let faults = Faults::at(step);
         let dead = dying(&base, &faults);
         let ask = tokio::spawn({
@@ -92,27 +119,149 @@ async fn a_tenant_is_made_whole_wherever_its_making_dies() {
         let whole = i64::from(step == Step::Made);
         assert_eq!(
             count(&base, "active").await,
-            (whole, whole, 2 * whole),
+            (1 + whole, 1 + whole, 2 + 2 * whole),
             "{step:?}"
         );
         assert_eq!(base.count(ROUTABLE_EARLY).await, 0, "{step:?}");
         // No news before there is something to route to.
-        assert_eq!(
-            base.count("select count(*) from outbox").await,
-            whole,
-            "{step:?}"
-        );
+        let mut told = heard(&base, &mut watch, marker).await;
+        assert_eq!(told.len(), usize::from(step == Step::Made), "{step:?}");
 
         let plane = next_turn(&base).await;
-        assert_eq!(count(&base, "active").await, (1, 1, 2), "{step:?}");
+        assert_eq!(count(&base, "active").await, (2, 2, 4), "{step:?}");
         assert_eq!(base.count(ROUTABLE_EARLY).await, 0, "{step:?}");
         let made = "select count(*) from audit_log where action = 'tenants.create'";
-        assert_eq!(base.count(made).await, 1, "{step:?}");
+        assert_eq!(base.count(made).await, 2, "{step:?}");
         assert_eq!(plane.reconcile().await, Default::default(), "{step:?}");
+        // It is told of once, and as what it is.
+        told.extend(heard(&base, &mut watch, marker).await);
+        assert_eq!(told.len(), 1, "{step:?}: {told:?}");
+        assert_eq!(told[0].state(), State::Active, "{step:?}");
         // The same request finds the same tenant.
         let again = plane.ask("acme", "key").await.unwrap().into_inner();
         assert_eq!(again.activation_token.len(), 43, "{step:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_is_whole_or_not_at_all_wherever_it_dies() {
+    for step in [Step::DeletionMade, Step::Deleted] {
+        let base = Base::new().await;
+        let witness = base.plane();
+        let (marker, _) = witness.create("marker").await;
+        let (acme, _) = witness.create("acme").await;
+        base.sql(&format!(
+            "insert into invitations (id, tenant_id, email, roles, inviter, validity, expire_time)
+             values (gen_random_uuid(), '{}', 'a@x.example', '{{member}}', 'users/x', 60,
+                     now() + interval '1 minute')",
+            acme.id
+        ))
+        .await;
+        let mut watch = Watch::ready(&witness).await;
+        let faults = Faults::at(step);
+        let dead = dying(&base, &faults);
+        let delete = proto::DeleteTenantRequest {
+            name: acme.id.resource_name(),
+            ..Default::default()
+        };
+        let ask = tokio::spawn({
+            let (mut tenants, delete) = (dead.tenants(), dead.request(Caller::Operator, delete));
+            async move { tenants.delete_tenant(delete).await.map(drop) }
+        });
+        timeout(LIMIT, faults.died()).await.unwrap();
+        ask.abort();
+        undone(&base).await;
+
+        let deleted = step == Step::Deleted;
+        let found = format!(
+            "select count(*) from tenants t
+              where t.id = '{}' and t.state = 'deleting' and t.purge_time > now()
+                and exists (select from invitations where state = 'revoked')
+                and exists (select from activation_tokens where tenant_id <> t.id)
+                and not exists (select from activation_tokens where tenant_id = t.id)",
+            acme.id
+        );
+        assert_eq!(base.count(&found).await, i64::from(deleted), "{step:?}");
+        let open = "select count(*) from invitations where state = 'open'";
+        assert_eq!(base.count(open).await, i64::from(!deleted), "{step:?}");
+        let lets = if deleted { Lets::Nothing } else { Lets::Writes };
+        assert_eq!(base.lets(acme.id).await, lets, "{step:?}");
+        let audited = "select count(*) from audit_log where action = 'tenants.delete'";
+        assert_eq!(base.count(audited).await, i64::from(deleted), "{step:?}");
+        // Gateways hear of it, although the one that did it is dead.
+        let told = heard(&base, &mut watch, marker).await;
+        let states: Vec<_> = told.iter().map(TenantRoute::state).collect();
+        let expected = if deleted {
+            vec![State::Deleting]
+        } else {
+            vec![]
+        };
+        assert_eq!(states, expected, "{step:?}");
+        // Asked once more, it is done once.
+        let again = witness.delete(acme.id).await;
+        assert_eq!(again.is_err(), deleted, "{step:?}");
+        assert_eq!(base.count(audited).await, 1, "{step:?}");
+        assert_eq!(base.lets(acme.id).await, Lets::Nothing, "{step:?}");
+        let plane = next_turn(&base).await;
+        assert_eq!(plane.reconcile().await, Default::default(), "{step:?}");
+    }
+}
+
+/// Lets a control plane die at a point of a purge, and returns what is left of it:
+/// it answers calls, and goes on with no work.
+async fn die_purging(base: &Base, tenant: Tenant, step: Step) -> Plane {
+    let faults = Faults::at(step);
+    let dead = dying(base, &faults);
+    let purge = proto::PurgeTenantRequest {
+        name: tenant.id.resource_name(),
+        confirm: "acme".into(),
+    };
+    let ask = tokio::spawn({
+        let (mut tenants, purge) = (dead.tenants(), dead.request(Caller::Operator, purge));
+        async move { tenants.purge_tenant(purge).await.map(drop) }
+    });
+    timeout(LIMIT, faults.died()).await.unwrap();
+    ask.abort();
+    undone(base).await;
+    dead
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purge_whose_data_is_gone_is_proved_and_not_cancelled() {
+    let base = Base::new().await;
+    let (acme, _) = base.plane().create("acme").await;
+    base.sql("update tenants set state = 'deleting', purge_time = now() + interval '1 day'")
+        .await;
+    let dead = die_purging(&base, acme, Step::Purged).await;
+    base.sql("update operations set lease_until = now() - interval '1 s' where not done")
+        .await;
+    let open = "select 'operations/' || id from operations where not done";
+    let name: String = base.admin.query_one(open, &[]).await.unwrap().get(0);
+    let cancel = lro::CancelOperationRequest { name };
+    let cancel = dead.request(Caller::Operator, cancel);
+    let refused = dead.operations().cancel_operation(cancel).await;
+    assert_eq!(reason(&refused.unwrap_err()), "OPERATION_RUNNING");
+
+    let plane = next_turn(&base).await;
+    let proved = "select count(*) from tenants
+         where state = 'purged' and (purge_proof->>'schema_gone')::bool";
+    assert_eq!(base.count(proved).await, 1);
+    // Where the proof itself failed, it is tried again after an hour.
+    base.sql(
+        "update tenants set purge_proof = purge_proof - 'schema_gone' - 'roles_gone',
+                update_time = now() - interval '2 minutes'",
+    )
+    .await;
+    let failed = "update operations set error = 'INTERNAL' where kind = 'purge'";
+    base.sql(failed).await;
+    assert_eq!(plane.reconcile().await, Default::default());
+    base.sql("update operations set end_time = now() - interval '2 hours'")
+        .await;
+    let turn = plane.reconcile().await;
+    assert_eq!((turn.operations_made, turn.taken_up), (1, 1));
+    assert_eq!(base.count(proved).await, 1);
+    let once = "select count(*) from audit_log where action = 'tenants.purged'";
+    assert_eq!(base.count(once).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,19 +277,7 @@ async fn a_tenant_is_gone_wherever_its_purge_dies() {
         let (acme, _) = base.plane().create("acme").await;
         base.sql("update tenants set state = 'deleting', purge_time = now() + interval '1 day'")
             .await;
-        let faults = Faults::at(step);
-        let dead = dying(&base, &faults);
-        let purge = proto::PurgeTenantRequest {
-            name: acme.id.resource_name(),
-            confirm: "acme".into(),
-        };
-        let ask = tokio::spawn({
-            let (mut tenants, purge) = (dead.tenants(), dead.request(Caller::Operator, purge));
-            async move { tenants.purge_tenant(purge).await.map(drop) }
-        });
-        timeout(LIMIT, faults.died()).await.unwrap();
-        ask.abort();
-        undone(&base).await;
+        let _dead = die_purging(&base, acme, step).await;
         // All of it or nothing.
         let purged = matches!(step, Step::Purged | Step::Proved);
         let expected = if purged { (1, 0, 0) } else { (0, 1, 2) };
@@ -166,6 +303,8 @@ fn every_point_is_tried() {
         "SchemaMade",
         "MadeWhole",
         "Made",
+        "DeletionMade",
+        "Deleted",
         "PurgeBegun",
         "SchemaDropped",
         "RowsDeleted",

@@ -12,6 +12,7 @@ mod crashes;
 mod create;
 mod domains;
 mod export;
+mod gateway;
 mod impersonation;
 mod invitations;
 mod keys;

@@ -148,6 +148,54 @@ async fn a_purge_leaves_a_proof_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_accounts_of_a_large_tenant_go_and_those_that_are_named_elsewhere_stay() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let (acme, _) = plane.create("acme").await;
+    for sql in [
+        "insert into users (id, email, password_hash)
+         select gen_random_uuid(), 'p' || n || '@x.example', '' from generate_series(1, 3000) n",
+        "insert into memberships (user_id, tenant_id, roles, state)
+         select u.id, t.id, array['member'], 'active' from users u, tenants t",
+        "insert into one_time_tokens (token_hash, kind, user_id, expire_time)
+         select uuid_send(id), 'verify_email', id, now() + interval '1 day' from users",
+        "insert into platform_roles (user_id, roles)
+         select id, array['platform_support'] from users where email ~ '^p1?0@'",
+        // Tables of a later version, of which one names somebody as its author.
+        "create table notes (author uuid references users (id))",
+        "create table devices (user_id uuid references users (id))",
+        "create table visits (user_id uuid references users (id), tenant_id uuid)",
+        "insert into notes select id from users where email ~ '^p[2-4]@'",
+        "insert into devices select id from users",
+        "insert into visits select id, gen_random_uuid() from users where email ~ '^p5@'",
+        "insert into visits select id from users where email ~ '^p[67]@'",
+    ] {
+        base.sql(sql).await;
+    }
+    let control = format!("{}_control", base.database.name);
+    for table in ["notes", "devices", "visits"] {
+        base.sql(&format!("alter table {table} owner to {control}"))
+            .await;
+    }
+    delete(&base, acme, "30 days").await;
+    let purged = purge(&plane, acme.id, "acme").await.unwrap().into_inner();
+    let proof = purged.proof.unwrap();
+    // Of staff one, as named by a note three, by a visit to another tenant one.
+    assert_eq!((proof.memberships, proof.accounts), (3000, 2995));
+    // Who stays keeps what is their own.
+    for (table, left) in [
+        ("users", 5),
+        ("one_time_tokens", 5),
+        ("devices", 5),
+        ("visits", 1),
+        ("memberships", 0),
+    ] {
+        let count = format!("select count(*) from {table}");
+        assert_eq!(base.count(&count).await, left, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_made_on_the_schema_keeps_it() {
     let base = Base::new().await;
     let plane = base.plane();

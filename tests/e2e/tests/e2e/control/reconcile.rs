@@ -1,7 +1,9 @@
 //! What does not fit is found: reported where a person must decide, mended where
 //! nobody has to.
 
-use super::plane::Base;
+use resido_proto::tenancy::v1::tenant::State;
+
+use super::{plane::Base, stream::Watch};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sound_database_gives_nothing_to_report() {
@@ -78,4 +80,61 @@ async fn a_tenant_to_be_made_without_an_operation_is_made() {
             .await,
         1
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_failed_in_service_is_told_of_as_gone() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let (acme, _) = plane.create("acme").await;
+    let mut watch = Watch::ready(&plane).await;
+    base.sql(&format!("drop schema {} cascade", acme.schema()))
+        .await;
+    base.sql("update tenants set update_time = now() - interval '2 minutes'")
+        .await;
+    assert_eq!(plane.reconcile().await.tenants_lost, [acme.id.to_string()]);
+    let told = watch.tenant().await;
+    assert_eq!(
+        (told.id, told.state),
+        (acme.id.to_string(), State::Purged.into())
+    );
+    // Who comes later does not hear of it at all.
+    assert_eq!(Watch::open(&plane, 0).await.whole().await.tenants.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_tenant_that_cannot_be_helped_keeps_nobody_waiting() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let (stuck, _) = plane.create("stuck").await;
+    for n in 0..9 {
+        plane.create(&format!("good-{n}")).await;
+    }
+    let own = |owner: &str| format!("alter schema {} owner to {owner}", stuck.schema());
+    base.sql(&own("postgres")).await;
+    base.sql("update tenants set state = 'purging'").await;
+    // It comes first, and has had its attempts.
+    base.sql(
+        "insert into operations (id, kind, tenant_id, actor, from_state, lease_until, attempt)
+         select gen_random_uuid(), 'purge', id, 'users/x', 'deleting',
+                now() - case slug when 'stuck' then interval '1 hour' else interval '1 s' end,
+                case slug when 'stuck' then 5 else 1 end
+           from tenants",
+    )
+    .await;
+    let turn = plane.reconcile().await;
+    assert_eq!((turn.taken_up, turn.failures), (10, 1));
+    let purged = "select count(*) from tenants where state = 'purged' and slug like 'good-%'";
+    assert_eq!(base.count(purged).await, 9);
+    let open = "select count(*) from operations where not done";
+    assert_eq!(base.count(open).await, 1);
+    // Once it can be helped, it is.
+    let role = format!("{}_o_{}", base.database.name, &stuck.schema()[2..]);
+    base.sql(&own(&role)).await;
+    base.sql("update operations set lease_until = now() - interval '1 s' where not done")
+        .await;
+    let turn = plane.reconcile().await;
+    assert_eq!((turn.taken_up, turn.failures), (1, 0));
+    let back = "select count(*) from tenants where state = 'deleting' and slug = 'stuck'";
+    assert_eq!(base.count(back).await, 1);
 }
