@@ -22,6 +22,7 @@ mod interrupted;
 mod lifecycle;
 mod lists;
 mod metrics;
+mod operations;
 mod pages;
 mod port;
 mod processes;
