@@ -1,6 +1,6 @@
 //! What operators do with tenants and the record.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::SecretString;
@@ -43,9 +43,9 @@ pub(crate) struct Listed {
         value_name = "FIELDS"
     )]
     pub(crate) order_by: String,
-    /// How many at most
-    #[arg(long, default_value_t = 1000, value_name = "N")]
-    pub(crate) limit: usize,
+    /// How many at most, from 1
+    #[arg(long, default_value = "1000", value_name = "N")]
+    pub(crate) limit: NonZeroUsize,
 }
 
 /// A tenant that is there.
@@ -212,9 +212,9 @@ pub(crate) struct Audit {
         value_name = "FILTER"
     )]
     pub(crate) filter: String,
-    /// How many at most
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub(crate) limit: usize,
+    /// How many at most, from 1
+    #[arg(long, default_value = "50", value_name = "N")]
+    pub(crate) limit: NonZeroUsize,
     #[command(flatten)]
     pub(crate) target: ControlTarget,
 }

@@ -1,6 +1,6 @@
 //! `resido users`.
 
-use std::process::ExitCode;
+use std::{num::NonZeroUsize, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use resido_proto::identity::TenantClaims;
@@ -75,7 +75,7 @@ async fn find(session: &Session, who: &OneUser) -> Result<(TenantClaims, Value)>
     let listed = Listed {
         filter: format!("email = {}", Value::from(who.user.to_ascii_lowercase())),
         order_by: String::new(),
-        limit: 1,
+        limit: NonZeroUsize::MIN,
     };
     let found = session.list(Some(&tenant), ("/v1/users", "users"), &listed);
     let user = found.await?.into_iter().next();

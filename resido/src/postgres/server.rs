@@ -34,7 +34,8 @@ const PORT_FILE: &str = "postgres.port";
 /// File that keeps the administrator's password.
 const PASSWORD_FILE: &str = "postgres.password";
 /// There is nothing to look at.
-pub(crate) const NO_DATABASE: &str = "there is no database yet; `resido up` makes it";
+pub(crate) const NO_DATABASE: &str = "there is no database yet; `resido up` makes it, and one of your \
+    own is named by DATABASE_URL or RESIDO_CONTROL_DATABASE_URL";
 /// What is set on every start, over the file that `initdb` made.
 const SETTINGS: [&str; 18] = [
     "listen_addresses=127.0.0.1",

@@ -98,6 +98,8 @@ fn tenants_are_governed_from_the_terminal() {
     assert!(String::from_utf8_lossy(&archive).contains("manifest.json"));
     // A file that is there is not written over.
     assert_eq!(terminal.refused(&export).0, 1);
+    let part = terminal.data.with_file_name("acme.tar.part");
+    assert!(!part.exists());
 
     let record = terminal.json(&["audit", "--tenant", "acme-homes"]);
     let printed = terminal.run(&["audit", "--tenant", "acme-homes"]);
@@ -116,6 +118,54 @@ fn tenants_are_governed_from_the_terminal() {
     assert!(
         events.iter().all(|event| event["actor"] == "services/cli"),
         "{record}"
+    );
+}
+
+#[test]
+fn maintenance_shows_what_it_lets_through() {
+    let terminal = Terminal::start();
+    terminal.json(&["tenants", "create", "acme", "--email", "ada@acme.example"]);
+    let shown = |arguments: &[&str]| text(&terminal.run(arguments).stdout);
+    for (mode, expected) in [
+        ("read-only", "MAINTENANCE (read-only)"),
+        ("closed", "MAINTENANCE (closed)"),
+    ] {
+        shown(&["tenants", "maintenance", "acme", mode]);
+        for arguments in [&["tenants", "show", "acme"][..], &["tenants", "list"]] {
+            let text = shown(arguments);
+            assert!(text.contains(expected), "{text}");
+        }
+        shown(&["tenants", "maintenance", "acme", "off"]);
+    }
+    let none = terminal.refused(&["tenants", "list", "--limit", "0"]);
+    assert_eq!(none.0, 2, "{}", none.1);
+}
+
+#[test]
+fn an_export_that_is_refused_says_why_and_leaves_no_file() {
+    let terminal = Terminal::start();
+    terminal.json(&["tenants", "create", "acme", "--email", "ada@acme.example"]);
+    terminal.json(&["tenants", "delete", "acme", "--yes"]);
+    terminal.json(&["tenants", "purge", "acme", "--yes"]);
+    let all = terminal.json(&["tenants", "list", "--filter", "state = PURGED"]);
+    let name = all[0]["name"].as_str().unwrap();
+    let file = terminal.data.with_file_name("acme.tar");
+    let export = [
+        "tenants",
+        "export",
+        name,
+        "--output",
+        file.to_str().unwrap(),
+    ];
+    let (code, said) = terminal.refused(&export);
+    assert_eq!((code, said.contains("TENANT_STATE")), (3, true), "{said}");
+    assert!(!said.contains("cannot be written"), "{said}");
+    let left = std::fs::read_dir(file.parent().unwrap()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        left.iter()
+            .all(|name| !name.to_string_lossy().contains("acme")),
+        "{left:?}"
     );
 }
 
@@ -207,5 +257,7 @@ fn a_data_directory_without_a_database_is_left_alone() {
         text(&output.stderr).contains("no database yet"),
         "{output:?}"
     );
+    // It may be elsewhere.
+    assert!(text(&output.stderr).contains("DATABASE_URL"), "{output:?}");
     assert!(!data.exists());
 }

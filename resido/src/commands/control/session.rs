@@ -120,8 +120,9 @@ impl Session {
         listed: &Listed,
     ) -> Result<Vec<Value>> {
         let (mut rows, mut token) = (Vec::new(), String::new());
-        while rows.len() < listed.limit {
-            let size = PAGE.min(listed.limit - rows.len()).to_string();
+        let limit = listed.limit.get();
+        while rows.len() < limit {
+            let size = PAGE.min(limit - rows.len()).to_string();
             let call = Call::get(path)
                 .with("pageSize", &size)
                 .with("pageToken", &token)
@@ -155,8 +156,10 @@ impl Session {
         Ok((TenantServiceClient::new(self.service.clone()), request))
     }
 
-    /// Ends the use; an embedded server that was started for it stops.
+    /// Ends the use when all work that was begun has ended; an embedded server that
+    /// was started for it stops.
     pub(in crate::commands) async fn close(self) -> Result<()> {
+        self.control_plane.end().await;
         drop((self.service, self.control_plane));
         self.target.close().await
     }

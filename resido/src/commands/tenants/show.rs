@@ -31,9 +31,20 @@ pub(super) fn list(tenants: &[Value], format: Format) -> Result<()> {
             "createTime",
             "displayName",
         ]
-        .map(|field| text(tenant, field).to_owned())
+        .map(|field| shown(tenant, field))
         .into()
     })
+}
+
+/// Returns a field as people see it: of maintenance also what it lets through.
+fn shown(tenant: &Value, field: &str) -> String {
+    let value = text(tenant, field);
+    let read_only = tenant["readOnly"].as_bool().unwrap_or_default();
+    match (field, value) {
+        ("state", "MAINTENANCE") if !read_only => format!("{value} (closed)"),
+        ("state", _) if read_only => format!("{value} (read-only)"),
+        _ => value.to_owned(),
+    }
 }
 
 pub(super) fn one(tenant: &Value, format: Format) -> Result<()> {
@@ -42,7 +53,7 @@ pub(super) fn one(tenant: &Value, format: Format) -> Result<()> {
     }
     let mut pairs: Vec<_> = FIELDS
         .iter()
-        .map(|(field, label)| (*label, text(tenant, field).to_owned()))
+        .map(|(field, label)| (*label, shown(tenant, field)))
         .collect();
     for (field, label) in [("domains", "domains"), ("aliases", "former slugs")] {
         let items = tenant[field].as_array().into_iter().flatten();
@@ -120,4 +131,27 @@ pub(super) fn usage(usage: &Value, format: Format) -> Result<()> {
             .map(|field| text(table, field).to_owned())
             .into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_state_says_what_maintenance_lets_through() {
+        for (state, read_only, expected) in [
+            ("ACTIVE", false, "ACTIVE"),
+            ("MAINTENANCE", true, "MAINTENANCE (read-only)"),
+            ("MAINTENANCE", false, "MAINTENANCE (closed)"),
+            ("DELETING", true, "DELETING (read-only)"),
+        ] {
+            let tenant = json!({"state": state, "readOnly": read_only, "slug": "acme"});
+            assert_eq!(shown(&tenant, "state"), expected);
+            assert_eq!(shown(&tenant, "slug"), "acme");
+        }
+        let closed = json!({"state": "MAINTENANCE"});
+        assert_eq!(shown(&closed, "state"), "MAINTENANCE (closed)");
+    }
 }
