@@ -1,10 +1,13 @@
 //! What the operator asks of one tenant, and what tests look up of it.
 
+use std::time::Duration;
+
 use resido_e2e::{
     database::{Database, Tenant},
     door::Door,
 };
 use resido_proto::{
+    error::Failure as _,
     identity_api::v1 as identity,
     ids::TenantId,
     tenancy::v1::{self as proto, start_maintenance_request::Mode},
@@ -12,6 +15,9 @@ use resido_proto::{
 use resido_tenancy::db::Access;
 
 use super::plane::{Answer, Base, Caller, Plane};
+
+/// After how long whoever meets maintenance tries again.
+const MAINTENANCE: Duration = Duration::from_secs(30);
 
 /// What a schema lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,9 +145,12 @@ async fn lets(database: &Database, tenant: &Tenant) -> Lets {
     let (db, door) = (database.app(1).unwrap(), Door::new().unwrap());
     let ctx = door.enter(tenant).await.unwrap();
     for (access, lets) in [(Access::Write, Lets::Writes), (Access::Read, Lets::Reads)] {
-        if let Ok(tx) = db.begin(&ctx, access).await {
-            tx.rollback().await.unwrap();
-            return lets;
+        match db.begin(&ctx, access).await {
+            Ok(tx) => {
+                tx.rollback().await.unwrap();
+                return lets;
+            }
+            Err(refused) => assert_eq!(refused.retry_after(), Some(MAINTENANCE), "{refused:?}"),
         }
     }
     Lets::Nothing
