@@ -1,5 +1,7 @@
 //! What operators do with people.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Subcommand};
 
 use super::{ControlTarget, Listed};
@@ -83,9 +85,9 @@ pub(crate) enum Invitations {
         /// The tenant's slug or id
         #[arg(long)]
         tenant: String,
-        /// How many at most
-        #[arg(long, default_value_t = 1000, value_name = "N")]
-        limit: usize,
+        /// How many at most, from 1
+        #[arg(long, default_value = "1000", value_name = "N")]
+        limit: NonZeroUsize,
     },
     /// Mail a new token; the tokens before are void
     Resend(OneInvitation),

@@ -1,5 +1,7 @@
 //! `resido users invitations`.
 
+use std::num::NonZeroUsize;
+
 use anyhow::{Context as _, Result};
 use resido_proto::identity::TenantClaims;
 use serde_json::{Value, json};
@@ -67,14 +69,16 @@ async fn find(session: &Session, tenant: &TenantClaims, which: &OneInvitation) -
     if asked.starts_with("invitations/") {
         return Ok(asked.clone());
     }
-    let open = session.list(Some(tenant), LIST, &up_to(usize::MAX)).await?;
+    let open = session
+        .list(Some(tenant), LIST, &up_to(NonZeroUsize::MAX))
+        .await?;
     let mut open = open.iter();
     let found = open.find(|invitation| text(invitation, "email").eq_ignore_ascii_case(asked));
     let missing = || Missing(format!("`{asked}` is not invited to `{}`", which.tenant));
     Ok(text(found.ok_or_else(missing)?, "name").to_owned())
 }
 
-fn up_to(limit: usize) -> Listed {
+fn up_to(limit: NonZeroUsize) -> Listed {
     Listed {
         filter: String::new(),
         order_by: String::new(),
