@@ -88,6 +88,8 @@ create table activation_tokens (
     create_time timestamptz not null default now()
 );
 create index activation_tokens_tenant on activation_tokens (tenant_id);
+-- Finds what is over.
+create index activation_tokens_expired on activation_tokens (expire_time);
 
 -- Long work, so that somebody else can take it up where a process died.
 create table operations (
@@ -141,6 +143,10 @@ create table outbox (
     at        timestamptz not null default now()
 );
 create index outbox_tenant on outbox (tenant_id, id);
+-- Finds what is old enough to be forgotten.
+create index outbox_at on outbox (at);
+-- A snapshot tells of memberships that ended, in this order, a part at a time.
+create index outbox_member on outbox (user_id, tenant_id) where user_id is not null;
 
 -- Numbers are drawn when a row is written, and rows are seen when its
 -- transaction ends: without the lock a reader could pass a number by before its

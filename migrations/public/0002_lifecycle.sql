@@ -7,6 +7,8 @@ create table tenant_aliases (
     expire_time timestamptz not null
 );
 create index tenant_aliases_tenant on tenant_aliases (tenant_id);
+-- Finds what has run out.
+create index tenant_aliases_expired on tenant_aliases (expire_time);
 
 -- A slug is one tenant's, as its present or as a former name. The check comes
 -- after the unique index has made a second taker wait, in a statement of its own,

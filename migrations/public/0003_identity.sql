@@ -63,3 +63,5 @@ create table mails (
         'password_changed', 'invitation'))
 );
 create index mails_due on mails (next_time);
+-- A purge deletes the mails of its tenant.
+create index mails_tenant on mails (tenant_id) where tenant_id is not null;

@@ -60,8 +60,8 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         Command::Tenants(flags) => Box::pin(commands::tenants(&flags, settings, format)).await,
         Command::Users(flags) => Box::pin(commands::users(&flags, settings, format)).await,
         Command::Audit(flags) => Box::pin(commands::audit(&flags, settings, format)).await,
-        Command::Keys(flags) => commands::keys(&flags, &settings, format).await,
-        Command::Token(flags) => commands::token(&flags, &settings, format),
+        Command::Keys(flags) => Box::pin(commands::keys(&flags, &settings, format)).await,
+        Command::Token(flags) => Box::pin(commands::token(&flags, &settings, format)).await,
         Command::Routes(which) => commands::routes(which, &settings, format),
         Command::Openapi(which) => commands::openapi(which, &settings),
         Command::Db(_) | Command::CheckConfig | Command::Completions { .. } => {

@@ -1,23 +1,16 @@
 //! The commands on keys of access tokens.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::time;
+use super::{ControlTarget, time};
 
 /// Flags of `resido keys`.
 #[derive(Debug, Args)]
 pub(crate) struct KeyCommands {
-    /// Where the keys of the control plane are kept
-    #[arg(
-        long,
-        global = true,
-        env = "RESIDO_DATA_DIR",
-        default_value = ".resido",
-        value_name = "DIR"
-    )]
-    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) target: ControlTarget,
     #[command(subcommand)]
     pub(crate) command: Keys,
 }
@@ -29,8 +22,8 @@ pub(crate) enum Keys {
     /// Make a key that signs from now on; a running control plane takes it within
     /// seconds
     Rotate {
-        /// How long the keys before it still verify: at least the life of an
-        /// access token, at most 30d
+        /// How long the keys before it still verify: at least 15m, for which an
+        /// access token may live, at most 30d
         #[arg(long, value_parser = time::span, default_value = "24h", value_name = "TIME")]
         overlap: Duration,
         /// How long it is published before it signs, for callers that keep copies

@@ -6,9 +6,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use resido_control_plane::{Deed, MAX_TOKEN_SECONDS};
 use serde::Serialize;
 
-use super::confirm::{Said, confirm};
+use super::{
+    confirm::{Said, confirm},
+    control::Session,
+};
 use crate::{
     cli::{Format, KeyCommands, Keys},
     data_dir::DataDir,
@@ -17,8 +21,8 @@ use crate::{
     token_keys::{self, Kept, now},
 };
 
-/// Tokens that do not follow the setting live so long: those of impersonation.
-const LEAST_OVERLAP: Duration = Duration::from_secs(15 * 60);
+/// Tokens that are good must not be refused because their key retires.
+const LEAST_OVERLAP: Duration = Duration::from_secs(MAX_TOKEN_SECONDS as u64);
 
 /// A key as it is listed.
 #[derive(Debug, Serialize)]
@@ -36,7 +40,7 @@ pub(crate) async fn keys(
     format: Format,
 ) -> Result<ExitCode> {
     // Looking must not make a data directory.
-    let dir = DataDir::find(&flags.data_dir)?.context(token_keys::NONE)?;
+    let dir = DataDir::find(&flags.target.database.data_dir)?.context(token_keys::NONE)?;
     match flags.command {
         Keys::List => list(&dir, format)?,
         Keys::Rotate {
@@ -44,24 +48,40 @@ pub(crate) async fn keys(
             publish_first,
             yes,
         } => {
-            check(settings, overlap)?;
+            check(overlap)?;
             let what = "access tokens will be signed by a new key";
             confirm(Said::from(yes), what, "rotate").await?;
-            let made = token_keys::rotate(&dir, publish_first, overlap)?;
-            tracing::info!(kid = made.key.kid(), "a key of access tokens was made");
+            // First the record's place: nothing is done that cannot be recorded.
+            let session = Session::open(&flags.target, settings).await?;
+            let rotated = rotate(&dir, &session, (publish_first, overlap)).await;
+            session.close().await?;
+            rotated?;
             list(&dir, format)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tokens that are good must not be refused because their key retires.
-fn check(settings: &Settings, overlap: Duration) -> Result<()> {
-    let life = settings.control_plane.access_token_seconds;
-    let least = Duration::from_secs(life.into()).max(LEAST_OVERLAP);
-    if overlap < least {
-        let seconds = least.as_secs();
-        bail!("--overlap must be {seconds}s at least: so long does an access token live");
+async fn rotate(
+    dir: &DataDir,
+    session: &Session,
+    (publish_first, overlap): (Duration, Duration),
+) -> Result<()> {
+    let made = token_keys::rotate(dir, publish_first, overlap)?;
+    let kid = made.key.kid();
+    tracing::info!(kid, "a key of access tokens was made");
+    let deed = Deed::KeyRotated {
+        kid: kid.to_owned(),
+        publish_first_seconds: publish_first.as_secs(),
+        overlap_seconds: overlap.as_secs(),
+    };
+    let recorded = session.record(deed).await;
+    recorded.with_context(|| format!("the key {kid} was made, but could not be recorded"))
+}
+
+fn check(overlap: Duration) -> Result<()> {
+    if overlap < LEAST_OVERLAP {
+        bail!("--overlap must be 15m at least: so long may an access token live");
     }
     Ok(())
 }
@@ -122,15 +142,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_overlap_is_as_long_as_a_token_lives() {
-        let mut settings = Settings::default();
-        let check =
-            |settings: &Settings, seconds| check(settings, Duration::from_secs(seconds)).is_ok();
-        assert!(check(&settings, 900) && !check(&settings, 899));
-        settings.control_plane.access_token_seconds = 3600;
-        assert!(check(&settings, 3600) && !check(&settings, 3599));
-        settings.control_plane.access_token_seconds = 60;
-        assert!(check(&settings, 900) && !check(&settings, 60));
+    fn an_overlap_is_as_long_as_a_token_may_live() {
+        let check = |seconds| check(Duration::from_secs(seconds)).is_ok();
+        assert!(check(900) && !check(899));
     }
 
     #[test]

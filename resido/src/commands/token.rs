@@ -3,11 +3,13 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
+use resido_control_plane::{Deed, MAX_TOKEN_SECONDS};
 use resido_proto::identity::{ACCESS_AUDIENCE, AccessClaims, Role, Subject};
 use serde_json::json;
 
+use super::control::Session;
 use crate::{
-    cli::{Format, Token},
+    cli::{ControlTarget, Format, Token},
     data_dir::DataDir,
     settings::Settings,
     terminal,
@@ -15,22 +17,29 @@ use crate::{
 };
 
 /// Longest life of a token.
-const MAX_LIFE: Duration = Duration::from_secs(60 * 60);
+const MAX_LIFE: Duration = Duration::from_secs(MAX_TOKEN_SECONDS as u64);
 /// Whom the record names: whoever can read the keys.
 const OPERATOR: &str = "operator";
 
 /// Prints a token of an administrator of the platform, bare, so that it can be
-/// put into a header.
-pub(crate) fn token(flags: &Token, settings: &Settings, format: Format) -> Result<ExitCode> {
+/// put into a header. There is none without its record.
+pub(crate) async fn token(flags: &Token, settings: &Settings, format: Format) -> Result<ExitCode> {
     if flags.ttl.is_zero() || flags.ttl > MAX_LIFE {
-        bail!("--ttl must be from 1s to 1h");
+        bail!("--ttl must be from 1s to 15m");
     }
-    let dir = DataDir::find(&flags.data_dir)?.context(token_keys::NONE)?;
+    let dir = DataDir::find(&flags.target.database.data_dir)?.context(token_keys::NONE)?;
     let (keys, now) = (token_keys::kept(&dir)?, now());
     let signing = keys.signing(now).context(token_keys::NONE)?;
     let key = &signing.file.key;
     let claims = claims(&settings.control_plane.issuer, now, flags.ttl);
     let token = key.sign("JWT", &claims)?;
+    let deed = Deed::TokenMade {
+        jti: claims.jti.clone(),
+        kid: key.kid().to_owned(),
+        subject: claims.sub.clone(),
+        seconds: flags.ttl.as_secs(),
+    };
+    Box::pin(record(&flags.target, settings, deed)).await?;
     tracing::info!(
         kid = key.kid(),
         jti = claims.jti,
@@ -49,6 +58,13 @@ pub(crate) fn token(flags: &Token, settings: &Settings, format: Format) -> Resul
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn record(target: &ControlTarget, settings: &Settings, deed: Deed) -> Result<()> {
+    let session = Session::open(target, settings).await?;
+    let recorded = session.record(deed).await;
+    session.close().await?;
+    recorded
 }
 
 fn claims(issuer: &str, now: u64, ttl: Duration) -> AccessClaims {

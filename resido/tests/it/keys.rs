@@ -43,6 +43,29 @@ fn run(data: &Path, arguments: &[&str]) -> std::process::Output {
     command.arg("--data-dir").arg(data).output().unwrap()
 }
 
+/// Checks that whoever makes a key, or a token without a log-in, is on record.
+fn check_record(data: &Path, expected: &str) {
+    let recorded = run(
+        data,
+        &[
+            "audit",
+            "--format",
+            "json",
+            "--filter",
+            "actor = \"services/cli\"",
+        ],
+    );
+    let recorded: Value = serde_json::from_slice(&recorded.stdout).unwrap();
+    let recorded: Vec<_> = recorded.as_array().unwrap().iter().rev().collect();
+    let actions: Vec<_> = recorded.iter().map(|row| row["action"].as_str()).collect();
+    let expected_actions = ["keys.rotate", "tokens.create", "tokens.create"];
+    assert_eq!(actions, expected_actions.map(Some));
+    assert_eq!(recorded[0]["resource"], format!("keys/{expected}"));
+    assert_eq!(recorded[0]["after"]["overlap_seconds"], 86_400);
+    assert_eq!(recorded[1]["resource"], "principals/operator");
+    assert_eq!(recorded[1]["after"]["seconds"], 300);
+}
+
 #[test]
 fn a_rotated_key_signs_what_comes_and_the_old_one_verifies_what_came() {
     let dir = folder();
@@ -111,8 +134,9 @@ fn a_rotated_key_signs_what_comes_and_the_old_one_verifies_what_came() {
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["expires_in"], 900);
     assert_eq!(
-        run(&data, &["token", "--ttl", "61m"]).status.code(),
+        run(&data, &["token", "--ttl", "16m"]).status.code(),
         Some(1)
     );
+    check_record(&data, expected);
     assert!(up.terminate().success());
 }

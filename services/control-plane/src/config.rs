@@ -6,10 +6,14 @@ use argon2::Params;
 use resido_proto::identity::ACCESS_ISSUER;
 use serde::Deserialize;
 
-use crate::{faults::Faults, mail::MailConfig};
+use crate::{attempts::Limits, faults::Faults, mail::MailConfig};
 
 /// The name under which the gateway addresses contexts to this service.
 pub const NAME: &str = "control-plane";
+
+/// Longest life of an access token, in seconds. What a token allows is looked at when
+/// it is made, so it must not live for long.
+pub const MAX_TOKEN_SECONDS: u32 = 15 * 60;
 
 /// Seconds of a day.
 const DAY: u32 = 24 * 60 * 60;
@@ -24,7 +28,7 @@ pub struct Config {
     /// the end: links in mails and in the `OpenID` Connect document begin with it;
     /// default `http://127.0.0.1:8080`.
     pub public_url: String,
-    /// Life of an access token, in seconds, 60 to 3600; default 900.
+    /// Life of an access token, in seconds, 60 to 900, which is the default.
     pub access_token_seconds: u32,
     /// Password hashes computed at once, 0 to 1024; default 0, which means as many
     /// as there are cores. Each takes 19 MiB of memory.
@@ -48,6 +52,8 @@ pub struct Config {
     pub login_seconds: u32,
     /// How mails are sent.
     pub mail: MailConfig,
+    /// How much may be tried and asked for.
+    pub limits: Limits,
     /// Tenants provisioned at once, 1 to 1024; default 4.
     pub max_provisioning: u16,
     /// Tenants that wait to be provisioned at most, 0 to 65535; default 64.
@@ -85,6 +91,7 @@ impl Default for Config {
             refresh_token_seconds: 30 * DAY,
             login_seconds: 90 * DAY,
             mail: MailConfig::default(),
+            limits: Limits::default(),
             max_provisioning: 4,
             max_waiting_provisioning: 64,
             max_watches: 256,
@@ -106,12 +113,8 @@ impl Config {
                 faults.push(format!("{name} must be from {least} to {most}"));
             }
         };
-        within(
-            "access_token_seconds",
-            self.access_token_seconds,
-            60,
-            60 * 60,
-        );
+        let life = self.access_token_seconds;
+        within("access_token_seconds", life, 60, MAX_TOKEN_SECONDS);
         within("max_hashes", self.max_hashes.into(), 0, 1024);
         within(
             "password_memory_kib",
@@ -129,6 +132,9 @@ impl Config {
         within("heartbeat_seconds", self.heartbeat_seconds.into(), 1, 60);
         within("reconcile_seconds", self.reconcile_seconds.into(), 1, 3600);
         within("lease_seconds", self.lease_seconds.into(), 2, 3600);
+        for (name, limit) in self.limits.all() {
+            within(&format!("limits.{name}"), limit, 1, 100_000);
+        }
         if self.issuer.is_empty() {
             faults.push("issuer must not be empty".to_owned());
         }
@@ -198,7 +204,7 @@ mod tests {
         let config = Config {
             issuer: String::new(),
             public_url: "resido.example".to_owned(),
-            access_token_seconds: 3601,
+            access_token_seconds: 901,
             max_hashes: 1025,
             password_memory_kib: 1,
             password_passes: 0,
@@ -209,6 +215,11 @@ mod tests {
                 from: String::new(),
                 ..MailConfig::default()
             },
+            limits: Limits {
+                mails_to_recipient: 0,
+                failures_of_account: 100_001,
+                ..Limits::default()
+            },
             max_provisioning: 0,
             max_watches: 0,
             heartbeat_seconds: 0,
@@ -216,7 +227,7 @@ mod tests {
             lease_seconds: 1,
             ..Config::default()
         };
-        assert_eq!(config.faults().len(), 15, "{:?}", config.faults());
+        assert_eq!(config.faults().len(), 17, "{:?}", config.faults());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use resido_migrations::Sets;
 use resido_observability::Metrics;
 use resido_proto::{
-    identity::{Mode, Role, TenantClaims},
+    identity::{Mode, Role, Subject, TenantClaims},
     ids::{TenantId, UserId},
     tenancy::v1 as proto,
 };
@@ -18,7 +18,7 @@ use crate::{
     Config, Error,
     api_keys::{ApiKeys, Uses},
     attempts::Guard,
-    audit::AuditLog,
+    audit::{self, AuditLog, Deed},
     auth::Auth,
     export::Exports,
     fleet::Fleet,
@@ -52,7 +52,7 @@ pub struct Holder {
 #[derive(Clone)]
 pub struct ControlPlane {
     db: PublicDatabase,
-    config: Config,
+    config: Arc<Config>,
     post: Post,
     tenants: Tenants,
     exports: Exports,
@@ -86,7 +86,7 @@ impl ControlPlane {
         let (tracker, closing) = (TaskTracker::new(), CancellationToken::new());
         let ends = || (tracker.clone(), closing.clone());
         let hasher = Hasher::new(&config);
-        let guard = Guard::new(db.clone(), hasher.clone());
+        let guard = Guard::new(db.clone(), hasher.clone(), &config.limits);
         let post = Post::default();
         let feed = Feed::new();
         let issuer = Issuer::new(keys.into(), &config);
@@ -122,7 +122,7 @@ impl ControlPlane {
             seeds: Seeds::new(db.clone(), hasher),
             uses: Uses::default(),
             db,
-            config,
+            config: Arc::new(config),
             post,
             feed,
             tracker,
@@ -177,6 +177,16 @@ impl ControlPlane {
     /// that are left out verify no more.
     pub fn set_keys(&self, keys: KeyRing) {
         self.issuer.set_keys(keys);
+    }
+
+    /// Records what somebody did on the machine itself.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn record(&self, by: &Subject, deed: Deed) -> Result<(), Error> {
+        let tx = self.db.begin(None).await?;
+        let recorded = audit::record_deed(&tx, by, deed).await;
+        tx.finish(recorded).await
     }
 
     /// Takes up unfinished work once, begins what is due, looks for what should

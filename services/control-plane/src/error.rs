@@ -71,6 +71,9 @@ pub enum Error {
     /// Too many tries have failed lately.
     #[error("too many tries; wait before the next one")]
     LoginBlocked(Duration),
+    /// Too much of this kind was asked for lately.
+    #[error("too many {0}; wait before the next one")]
+    RateLimited(&'static str, Duration),
     /// The tenant has as many API keys as it may.
     #[error("the tenant has as many API keys as it may; revoke one first")]
     ApiKeyLimit,
@@ -195,7 +198,7 @@ impl Failure for Error {
             Self::TenantDenied | Self::TenantSuspended => Kind::PermissionDenied,
             Self::SelfOnly | Self::Impersonated => Kind::PermissionDenied,
             Self::Credentials | Self::RefreshToken => Kind::Unauthenticated,
-            Self::LoginBlocked(_) => Kind::ResourceExhausted,
+            Self::LoginBlocked(_) | Self::RateLimited(..) => Kind::ResourceExhausted,
             Self::ApiKeyLimit | Self::ApiKeyState(_) => Kind::FailedPrecondition,
             Self::LoginBusy | Self::ProvisioningBusy | Self::WatchBusy => Kind::ResourceExhausted,
             Self::ExportBusy => Kind::ResourceExhausted,
@@ -235,6 +238,7 @@ impl Failure for Error {
             Self::SelfOnly => "SELF_ONLY",
             Self::Impersonated => "IMPERSONATION_REFUSED",
             Self::LoginBlocked(_) => "LOGIN_BLOCKED",
+            Self::RateLimited(..) => "RATE_LIMITED",
             Self::ApiKeyLimit => "API_KEY_LIMIT",
             Self::ApiKeyState(_) => "API_KEY_STATE",
             Self::LoginBusy => "LOGIN_BUSY",
@@ -266,7 +270,7 @@ impl Failure for Error {
                 Some(Duration::from_secs(1))
             }
             Self::ExportBusy => Some(Duration::from_secs(10)),
-            Self::LoginBlocked(wait) => Some(*wait),
+            Self::LoginBlocked(wait) | Self::RateLimited(_, wait) => Some(*wait),
             Self::Context(error) => error.retry_after(),
             Self::Migration(error) => error.retry_after(),
             Self::Database(error) => error.retry_after(),

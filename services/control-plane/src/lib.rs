@@ -35,7 +35,9 @@ mod usage;
 mod users;
 mod watch;
 
-pub use config::{Config, NAME};
+pub use attempts::Limits;
+pub use audit::Deed;
+pub use config::{Config, MAX_TOKEN_SECONDS, NAME};
 pub use control_plane::{ControlPlane, Holder, OPERATOR_EMAIL};
 pub use error::Error;
 pub use faults::{Faults, Step};

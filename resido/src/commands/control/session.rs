@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use resido_control_plane::ControlPlane;
+use resido_control_plane::{ControlPlane, Deed};
 use resido_migrations::Sets;
 use resido_observability::Metrics;
 use resido_proto::{
@@ -74,6 +74,12 @@ impl Session {
             signer,
             api: wire::api()?,
         })
+    }
+
+    /// Records what was done without a call.
+    pub(in crate::commands) async fn record(&self, deed: Deed) -> Result<()> {
+        let by = Subject::Service(ACTOR.to_owned());
+        Ok(self.control_plane.record(&by, deed).await?)
     }
 
     /// Calls as an administrator of the platform.

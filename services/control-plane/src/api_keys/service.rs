@@ -253,7 +253,8 @@ async fn tell(
 ) -> Result<(), Error> {
     let event = Event {
         action,
-        resource: key.resource_name(),
+        // As the record names a key that acts.
+        resource: Subject::ApiKey(key.to_string()).to_string(),
         tenant: Some(tenant.id()),
         before: None,
         after: Some(after),

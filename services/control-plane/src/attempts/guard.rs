@@ -1,10 +1,12 @@
-//! Checks passwords, and counts those that are wrong.
+//! Checks passwords, counts those that are wrong, and bounds how often one may try.
+
+use std::sync::Arc;
 
 use resido_proto::email::Email;
 use resido_tenancy::{context::CallContext, db::PublicDatabase};
 use secrecy::SecretString;
 
-use super::model::Attempt;
+use super::{limits::Limits, model::Attempt, pace::Pace};
 use crate::{Error, passwords::Hasher};
 
 /// Checks passwords; clones share the bounds.
@@ -12,12 +14,42 @@ use crate::{Error, passwords::Hasher};
 pub(crate) struct Guard {
     db: PublicDatabase,
     hasher: Hasher,
+    limits: Arc<Limits>,
+    token_calls: Pace,
+    refreshes: Pace,
 }
 
 impl Guard {
     /// Hashes with `hasher`.
-    pub(crate) fn new(db: PublicDatabase, hasher: Hasher) -> Self {
-        Self { db, hasher }
+    pub(crate) fn new(db: PublicDatabase, hasher: Hasher, limits: &Limits) -> Self {
+        Self {
+            db,
+            hasher,
+            limits: Arc::new(limits.clone()),
+            token_calls: Pace::new(limits.token_calls_from_address),
+            refreshes: Pace::new(limits.refreshes_from_address),
+        }
+    }
+
+    /// Returns the bounds.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Counts a call that brings a token of a mail or of an activation.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] if too many come from there.
+    pub(crate) fn token_call(&self, ctx: &CallContext) -> Result<(), Error> {
+        self.token_calls.admit(ctx.client())
+    }
+
+    /// Counts a use of a refresh token.
+    ///
+    /// # Errors
+    /// As [`token_call`](Self::token_call).
+    pub(crate) fn refresh(&self, ctx: &CallContext) -> Result<(), Error> {
+        self.refreshes.admit(ctx.client())
     }
 
     /// Tells whether a password is that of the person with this address; without
@@ -58,7 +90,7 @@ impl Guard {
 
     async fn check(&self, ctx: &CallContext, attempt: &Attempt) -> Result<i32, Error> {
         let tx = self.db.begin(ctx.deadline()).await?;
-        let checked = attempt.check(&tx).await;
+        let checked = attempt.check(&tx, &self.limits).await;
         tx.finish(checked).await
     }
 }

@@ -1,26 +1,22 @@
 //! Who tries something, and how much of it is free.
 
-use resido_proto::email::Email;
 use std::{net::IpAddr, time::Duration};
 
+use resido_proto::email::Email;
 use resido_tenancy::db::PublicTx;
-use sha2::{Digest as _, Sha256};
 
-use super::store;
+use super::{key::key, limits::Limits, store};
 use crate::{Error, origin::Origin};
 
-/// Failures in a row on one account that cost nothing.
-pub(super) const FREE_OF_ACCOUNT: i32 = 5;
-/// Failures in a row from one origin that cost nothing.
-pub(super) const FREE_OF_ORIGIN: i32 = 20;
-/// Mails that one address gets within an hour at most.
-const MAILS_AN_HOUR: i32 = 3;
-/// Mails that one origin may ask for within an hour.
-const ASKED_AN_HOUR: i32 = 20;
-
 /// A try to prove something, of which it matters how often it failed.
+///
+/// Who guesses is slowed down where they are. The account itself is blocked much
+/// later and not for long: otherwise anybody could keep its person out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Attempt {
+    /// The account as it is tried from this origin.
+    pub(super) here: Option<Vec<u8>>,
+    /// The account, from wherever it is tried.
     pub(super) account: Option<Vec<u8>>,
     pub(super) origin: Option<Vec<u8>>,
 }
@@ -28,8 +24,13 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// A try to prove to be the person with an address.
     pub(crate) fn on(email: &Email, client: Option<IpAddr>) -> Self {
+        let origin = client.map(|client| Origin::from(client).to_string());
+        let email = email.as_str();
+        // No address has a space.
+        let here = format!("{email} {}", origin.unwrap_or_default());
         Self {
-            account: Some(key("account", email.as_str())),
+            here: Some(key("account here", &here)),
+            account: Some(key("account", email)),
             ..Self::from(client)
         }
     }
@@ -38,18 +39,19 @@ impl Attempt {
     pub(crate) fn from(client: Option<IpAddr>) -> Self {
         let origin = client.map(Origin::from);
         Self {
+            here: None,
             account: None,
             origin: origin.map(|origin| key("origin", &origin.to_string())),
         }
     }
 
-    /// Makes sure that another try is due, and returns the failures of the account
-    /// so far.
+    /// Makes sure that another try is due, and returns the failures so far on the
+    /// account from this origin.
     ///
     /// # Errors
     /// [`Error::LoginBlocked`] if it is not.
-    pub(crate) async fn check(&self, tx: &PublicTx) -> Result<i32, Error> {
-        let standing = store::standing(tx, self).await?;
+    pub(crate) async fn check(&self, tx: &PublicTx, limits: &Limits) -> Result<i32, Error> {
+        let standing = store::standing(tx, self, limits).await?;
         if standing.wait_seconds > 0 {
             return Err(blocked(standing.wait_seconds));
         }
@@ -62,66 +64,34 @@ impl Attempt {
     /// If the database fails.
     pub(crate) async fn failed(&self, tx: &PublicTx) -> Result<(), Error> {
         // Always in this order: two of them cannot wait for each other.
-        for key in [&self.account, &self.origin].into_iter().flatten() {
-            store::failed(tx, key).await?;
+        if let Some(here) = &self.here {
+            store::failed(tx, here).await?;
         }
-        Ok(())
+        if let Some(account) = &self.account {
+            store::count(tx, account).await?;
+        }
+        match &self.origin {
+            Some(origin) => store::failed(tx, origin).await,
+            None => Ok(()),
+        }
     }
 
-    /// Forgets the failures of the account; not those of the origin, which could
-    /// have an account of its own to clear them with.
+    /// Forgets the failures of the account, here and altogether; not those of the
+    /// origin, which could have an account of its own to clear them with.
     ///
     /// # Errors
     /// If the database fails.
     pub(crate) async fn succeeded(&self, tx: &PublicTx) -> Result<(), Error> {
-        match &self.account {
-            Some(key) => store::forget(tx, key).await,
-            None => Ok(()),
+        for key in [&self.here, &self.account].into_iter().flatten() {
+            store::forget(tx, key).await?;
         }
-    }
-}
-
-/// A wish for a mail to an address.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    address: Vec<u8>,
-    origin: Option<Vec<u8>>,
-}
-
-impl Asked {
-    /// A wish for a mail of a kind.
-    pub(crate) fn of(kind: &'static str, email: &Email, client: Option<IpAddr>) -> Self {
-        let origin = client.map(Origin::from);
-        Self {
-            address: key(kind, email.as_str()),
-            origin: origin.map(|origin| key("mails", &origin.to_string())),
-        }
-    }
-
-    /// Counts the wish, and tells whether the address may get another mail.
-    ///
-    /// # Errors
-    /// [`Error::LoginBlocked`] if its origin asks too often.
-    pub(crate) async fn admit(&self, tx: &PublicTx) -> Result<bool, Error> {
-        let mail = store::count(tx, &self.address).await?;
-        if let Some(origin) = &self.origin {
-            let asked = store::count(tx, origin).await?;
-            if asked.number > ASKED_AN_HOUR {
-                return Err(blocked(asked.left_seconds));
-            }
-        }
-        Ok(mail.number <= MAILS_AN_HOUR)
+        Ok(())
     }
 }
 
 fn blocked(seconds: i64) -> Error {
     let seconds = u64::try_from(seconds).unwrap_or_default().max(1);
     Error::LoginBlocked(Duration::from_secs(seconds))
-}
-
-fn key(kind: &str, name: &str) -> Vec<u8> {
-    let hash = Sha256::new().chain_update(kind).chain_update([0]);
-    hash.chain_update(name).finalize().to_vec()
 }
 
 #[cfg(test)]
@@ -148,10 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_different_kinds_never_meet() {
-        assert_ne!(key("account", "x"), key("origin", "x"));
-        assert_ne!(key("a", "bc"), key("ab", "c"));
-        assert_eq!(key("a", "b").len(), 32);
+    fn an_account_is_tried_from_each_origin_by_itself() {
+        let at = |client: [u8; 4]| Some(IpAddr::from(client));
+        let from = |client| Attempt::on(&email("a@b.example"), client).here;
+        assert_eq!(from(at([192, 0, 2, 1])), from(at([192, 0, 2, 1])));
+        assert_ne!(from(at([192, 0, 2, 1])), from(at([192, 0, 2, 2])));
+        assert_ne!(from(at([192, 0, 2, 1])), from(None));
+        assert!(Attempt::from(None).here.is_none());
     }
 
     #[test]

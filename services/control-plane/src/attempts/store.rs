@@ -2,24 +2,29 @@
 
 use resido_tenancy::db::{PublicTx, params};
 
-use super::model::{Attempt, FREE_OF_ACCOUNT, FREE_OF_ORIGIN};
+use super::{
+    limits::{Limits, counted},
+    model::Attempt,
+};
 use crate::{Error, row::column};
 
 /// Puts the wait after the last failure, in seconds, into a query: one second
-/// after the last that is free, doubling up to 15 minutes.
+/// after the last that is free, doubling up to 15 minutes; for an account as a
+/// whole up to 30 seconds, and only with what failed within the hour.
 const STANDING: &str = "
     select coalesce(max(a.number) filter (where a.key = $1), 0) as failures,
            coalesce(max(ceil(extract(epoch from a.at - now()
-               + least(power(2, least(a.number - f.free, 10)), 900) * interval '1 second')))
+               + least(power(2, least(a.number - f.free, 10)), f.most) * interval '1 second')))
                filter (where a.number >= f.free), 0)::int8 as wait
       from login_attempts a
-      join (values ($1::bytea, $3::int4), ($2::bytea, $4::int4)) f (key, free) on f.key = a.key
-     where a.at > now() - interval '1 hour'";
+      join (values ($1::bytea, $4::int4, 900), ($2::bytea, $5::int4, 30),
+                   ($3::bytea, $6::int4, 900)) f (key, free, most) on f.key = a.key
+     where case when a.key = $2 then a.since else a.at end > now() - interval '1 hour'";
 const FAILED: &str = "
     insert into login_attempts as a (key, number) values ($1, 1)
     on conflict (key) do update
        set number = case when a.at > now() - interval '1 hour'
-                         then least(a.number + 1, 1000) else 1 end,
+                         then least(a.number + 1, 1000000) else 1 end,
            at = now()";
 const FORGET: &str = "delete from login_attempts where key = $1";
 /// The hour begins with the first that is counted.
@@ -27,7 +32,7 @@ const COUNT: &str = "
     insert into login_attempts as a (key, number) values ($1, 1)
     on conflict (key) do update
        set number = case when a.since > now() - interval '1 hour'
-                         then least(a.number + 1, 1000) else 1 end,
+                         then least(a.number + 1, 1000000) else 1 end,
            since = case when a.since > now() - interval '1 hour' then a.since else now() end,
            at = now()
     returning number,
@@ -40,7 +45,7 @@ const PRUNE: &str = "
 
 /// How an account and an origin stand.
 pub(super) struct Standing {
-    /// Failures of the account.
+    /// Failures of the account from the origin.
     pub(super) failures: i32,
     /// Time until the next try.
     pub(super) wait_seconds: i64,
@@ -54,12 +59,22 @@ pub(super) struct Counted {
 }
 
 /// Reads how an attempt stands.
-pub(super) async fn standing(tx: &PublicTx, attempt: &Attempt) -> Result<Standing, Error> {
-    let (account, origin) = (attempt.account.as_deref(), attempt.origin.as_deref());
+pub(super) async fn standing(
+    tx: &PublicTx,
+    attempt: &Attempt,
+    limits: &Limits,
+) -> Result<Standing, Error> {
     let row = tx
         .query_one(
             STANDING,
-            params![account, origin, FREE_OF_ACCOUNT, FREE_OF_ORIGIN],
+            params![
+                attempt.here.as_deref(),
+                attempt.account.as_deref(),
+                attempt.origin.as_deref(),
+                counted(limits.failures_of_account_from_address),
+                counted(limits.failures_of_account),
+                counted(limits.failures_from_address)
+            ],
         )
         .await?;
     Ok(Standing {

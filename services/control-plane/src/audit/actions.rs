@@ -40,7 +40,8 @@ const TRACES: &[(&str, Trace)] = &[
     ("Logout", Action("auth.logout")),
     ("MigrateTenants", Action("tenants.migrate")),
     ("PurgeTenant", Action("tenants.purge")),
-    ("Refresh", Nothing("a log-in that is recorded goes on")),
+    // Only what ends: a log-in that goes on is recorded already.
+    ("Refresh", Action("auth.refresh_reuse")),
     ("RegisterUser", Action("users.register")),
     ("RemoveTenantDomain", Action("tenants.remove_domain")),
     ("ResendActivation", Action("tenants.resend_activation")),

@@ -4,10 +4,13 @@
 
 #[cfg(test)]
 mod actions;
+mod deed;
 mod model;
 mod record;
 mod service;
 mod store;
 
+pub use deed::Deed;
+pub(crate) use deed::record_deed;
 pub(crate) use record::{Actor, Event, record};
 pub(crate) use service::AuditLog;

@@ -37,7 +37,7 @@ impl Auth {
         let asked = Asked::of(kind.name(), &email, ctx.client());
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
-            if asked.admit(&tx).await? {
+            if asked.admit(&tx, self.guard.limits()).await? {
                 mail::enqueue(&tx, &email, kind).await?;
             }
             Ok::<_, Error>(())

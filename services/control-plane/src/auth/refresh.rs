@@ -16,7 +16,7 @@ use crate::{
     Error,
     audit::{self, Actor, Event},
     outbox,
-    sessions::{self, Renewed},
+    sessions::{self, Renewed, Session},
     tokens, users,
 };
 
@@ -29,13 +29,14 @@ impl Auth {
         ctx: &CallContext,
         request: proto::RefreshRequest,
     ) -> Result<proto::LoginResponse, Error> {
+        self.guard.refresh(ctx)?;
         let mut checks = Checks::default();
         let given = !request.refresh_token.is_empty();
         checks.require(given, "refresh_token", "is required");
         checks.finish()?;
         let token = tokens::hash_of(&request.refresh_token).ok_or(Error::RefreshToken)?;
         let tx = self.db.begin(ctx.deadline()).await?;
-        let renewed = self.renew(&tx, &token).await;
+        let renewed = self.renew(&tx, ctx, &token).await;
         let entered = tx.finish(renewed).await?;
         self.admit(entered.ok_or(Error::RefreshToken)?)
     }
@@ -83,7 +84,12 @@ impl Auth {
 
     /// Returns nothing for a token that is not good: what that has ended must be
     /// committed, and so is no error of the transaction.
-    async fn renew(&self, tx: &PublicTx, token: &[u8]) -> Result<Option<Entered>, Error> {
+    async fn renew(
+        &self,
+        tx: &PublicTx,
+        ctx: &CallContext,
+        token: &[u8],
+    ) -> Result<Option<Entered>, Error> {
         let Some(session) = sessions::find(tx, token).await? else {
             return Ok(None);
         };
@@ -97,12 +103,27 @@ impl Auth {
                     "a refresh token came twice; its log-in has ended"
                 );
                 sessions::revoke_family(tx, &session).await?;
+                reused(tx, ctx, &session).await?;
                 return Ok(None);
             }
         };
         let whose = (session.user, session.tenant);
         go_on(tx, whose, refresh_token).await.map(Some)
     }
+}
+
+/// Records that a token came twice: whose log-in ended, which, and where the second
+/// came from. Who brought it is not known.
+async fn reused(tx: &PublicTx, ctx: &CallContext, session: &Session) -> Result<(), Error> {
+    let client = ctx.client().map(|client| client.to_string());
+    let event = Event {
+        action: "auth.refresh_reuse",
+        resource: session.user.resource_name(),
+        tenant: session.tenant,
+        before: None,
+        after: Some(json!({"session": session.family.to_string(), "client": client})),
+    };
+    audit::record(tx, &Actor::of(ctx), event).await
 }
 
 /// Reads who goes on with a log-in, and where it leads now.

@@ -68,6 +68,7 @@ impl Auth {
         ctx: &CallContext,
         request: proto::ResetPasswordRequest,
     ) -> Result<(), Error> {
+        self.guard.token_call(ctx)?;
         let mut checks = Checks::default();
         checks.require(!request.token.is_empty(), "token", "is required");
         let password = checks.take(passwords::new("new_password", request.new_password));
@@ -89,6 +90,7 @@ impl Auth {
         ctx: &CallContext,
         request: proto::VerifyEmailRequest,
     ) -> Result<(), Error> {
+        self.guard.token_call(ctx)?;
         let mut checks = Checks::default();
         checks.require(!request.token.is_empty(), "token", "is required");
         checks.finish()?;
@@ -169,7 +171,7 @@ impl Auth {
         let token = tokens::hash_of(text);
         let tx = self.db.begin(ctx.deadline()).await?;
         let work = async {
-            attempt.check(&tx).await?;
+            attempt.check(&tx, self.guard.limits()).await?;
             let Some(token) = token else {
                 return Ok(None);
             };

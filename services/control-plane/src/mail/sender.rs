@@ -11,7 +11,7 @@ use super::{
     mailer::{Fault, Mail, Mailer, message},
     model::Kind,
     post::Post,
-    store::{self, Due},
+    store::{self, Due, Offer},
     texts::{self, Told},
 };
 use crate::{Config, Error};
@@ -38,6 +38,15 @@ pub(crate) struct Sender {
     post: Post,
     from: String,
     public_url: String,
+}
+
+/// What became of a mail that is due.
+enum Written {
+    Mail(Mail),
+    /// It waits for its tenant.
+    Later,
+    /// There is nobody to write to, or nothing to write about any more.
+    Nothing,
 }
 
 impl Sender {
@@ -86,8 +95,10 @@ impl Sender {
     async fn deliver(&self, due: &Due) -> Result<(), Error> {
         let tx = self.db.begin(None).await?;
         let written = self.write(&tx, due).await;
-        let Some(mail) = tx.finish(written).await? else {
-            return self.done(due).await;
+        let mail = match tx.finish(written).await? {
+            Written::Mail(mail) => mail,
+            Written::Later => return self.hold(due).await,
+            Written::Nothing => return self.done(due).await,
         };
         let Err(fault) = self.send(&mail).await else {
             return self.done(due).await;
@@ -115,23 +126,29 @@ impl Sender {
         tx.finish(done).await
     }
 
-    /// Writes a mail, with a token that is made now; nothing where there is nobody to
-    /// write to, or nothing to write about any more.
-    async fn write(&self, tx: &PublicTx, due: &Due) -> Result<Option<Mail>, Error> {
+    async fn hold(&self, due: &Due) -> Result<(), Error> {
+        let tx = self.db.begin(None).await?;
+        let held = store::hold(&tx, due.id).await;
+        tx.finish(held).await
+    }
+
+    /// Writes a mail, with a token that is made now.
+    async fn write(&self, tx: &PublicTx, due: &Due) -> Result<Written, Error> {
         let Some(kind) = due.kind else {
-            return Ok(None);
+            return Ok(Written::Nothing);
         };
         let (token, tenant) = match kind {
             Kind::Invitation { tenant, invitation } => {
                 let about = (tenant, invitation);
                 match store::invitation(tx, about, &due.email).await? {
-                    Some(made) => made,
-                    None => return Ok(None),
+                    Offer::Made(token, tenant) => (token, tenant),
+                    Offer::Later => return Ok(Written::Later),
+                    Offer::Never => return Ok(Written::Nothing),
                 }
             }
             Kind::ResetPassword | Kind::VerifyEmail | Kind::PasswordChanged => {
                 let Some(user) = store::person(tx, &due.email).await? else {
-                    return Ok(None);
+                    return Ok(Written::Nothing);
                 };
                 let token = match life(kind) {
                     Some(life) => store::token(tx, kind, user, life).await?,
@@ -145,7 +162,7 @@ impl Sender {
             token: &token,
             tenant: &tenant,
         };
-        Ok(Some(texts::write(kind, &due.email, &told)))
+        Ok(Written::Mail(texts::write(kind, &due.email, &told)))
     }
 }
 

@@ -27,11 +27,17 @@ const PERSON: &str = "select id from users where email = $1";
 const KEEP: &str = "
     insert into one_time_tokens (token_hash, kind, user_id, expire_time)
     values ($1, $2, $3, now() + $4::int8 * interval '1 second')";
-/// Its row is locked: a token is not made while the invitation is withdrawn.
+/// The mail was not tried, so no try is counted.
+const HOLD: &str = "
+    update mails set attempts = attempts - 1, next_time = now() + interval '1 minute'
+     where id = $1";
+/// Its row is locked: a token is not made while the invitation is withdrawn. Nobody
+/// gets into a tenant that does not serve at present, and so the mail waits.
 const INVITATION: &str = "
-    select i.roles, i.expire_time, t.display_name
+    select i.roles, i.expire_time, t.display_name, t.state = 'active' as serves
       from invitations i join tenants t on t.id = i.tenant_id
-     where i.id = $1 and i.state = 'open' and i.expire_time > now() and t.state = 'active'
+     where i.id = $1 and i.state = 'open' and i.expire_time > now()
+       and t.state in ('active', 'suspended', 'maintenance', 'moving')
        for no key update of i";
 const VOID_INVITATION: &str = "
     delete from activation_tokens where invitation_id = $1 and use_time is null";
@@ -39,6 +45,16 @@ const KEEP_INVITATION: &str = "
     insert into activation_tokens
            (token_hash, tenant_id, email, roles, expire_time, invitation_id)
     values ($1, $2, $3, $4, $5, $6)";
+
+/// What there is to send of an invitation.
+pub(super) enum Offer {
+    /// A token, and the name of the tenant.
+    Made(String, String),
+    /// Nothing before the tenant serves again.
+    Later,
+    /// Nothing any more.
+    Never,
+}
 
 /// A mail that is due.
 pub(super) struct Due {
@@ -86,6 +102,12 @@ pub(super) async fn later(tx: &PublicTx, id: Uuid, wait: Duration) -> Result<(),
     Ok(())
 }
 
+/// Puts a mail off that was not tried.
+pub(super) async fn hold(tx: &PublicTx, id: Uuid) -> Result<(), Error> {
+    tx.execute(HOLD, params![id]).await?;
+    Ok(())
+}
+
 /// Returns the person with an address, if there is one.
 pub(super) async fn person(tx: &PublicTx, email: &str) -> Result<Option<UserId>, Error> {
     let row = tx.query_opt(PERSON, params![email]).await?;
@@ -110,16 +132,18 @@ pub(super) async fn token(
     Ok(token.into_text())
 }
 
-/// Makes a token for an invitation that is open, and voids those before. Returns it
-/// with the name of the tenant.
+/// Makes a token for an invitation that is open, and voids those before.
 pub(super) async fn invitation(
     tx: &PublicTx,
     (tenant, invitation): (TenantId, Uuid),
     email: &str,
-) -> Result<Option<(String, String)>, Error> {
+) -> Result<Offer, Error> {
     let Some(row) = tx.query_opt(INVITATION, params![invitation]).await? else {
-        return Ok(None);
+        return Ok(Offer::Never);
     };
+    if !column::<bool>(&row, "serves")? {
+        return Ok(Offer::Later);
+    }
     let roles: Vec<String> = column(&row, "roles")?;
     let expires: SystemTime = column(&row, "expire_time")?;
     let token = Activation::generate()?;
@@ -136,7 +160,8 @@ pub(super) async fn invitation(
         ],
     )
     .await?;
-    Ok(Some((token.into_text(), column(&row, "display_name")?)))
+    let tenant = column(&row, "display_name")?;
+    Ok(Offer::Made(token.into_text(), tenant))
 }
 
 fn due(row: &Row) -> Result<Due, Error> {

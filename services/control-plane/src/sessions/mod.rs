@@ -11,7 +11,7 @@
 mod model;
 mod store;
 
-pub(crate) use model::Lives;
+pub(crate) use model::{Lives, Session};
 pub(crate) use store::revoke_member;
 pub(crate) use store::{
     Renewed, begin, find, hold, prune, renew, revoke_family, revoke_tenant, revoke_user,

@@ -6,8 +6,11 @@ use resido_tenancy::db::{PublicTx, params};
 use crate::{Error, sessions};
 
 /// Tokens that were used stay: they tell that somebody has entered.
-const VOID_ACTIVATIONS: &str = "
+const VOID_ALL: &str = "
     delete from activation_tokens where tenant_id = $1 and use_time is null";
+const VOID_ACTIVATIONS: &str = "
+    delete from activation_tokens
+     where tenant_id = $1 and use_time is null and invitation_id is null";
 const REVOKE_INVITATIONS: &str = "
     update invitations set state = 'revoked', end_time = now()
      where tenant_id = $1 and state = 'open'";
@@ -18,13 +21,13 @@ const REVOKE_INVITATIONS: &str = "
 /// # Errors
 /// If the database fails.
 pub(super) async fn revoke_all(tx: &PublicTx, tenant: TenantId) -> Result<(), Error> {
-    void_activations(tx, tenant).await?;
+    tx.execute(VOID_ALL, params![tenant.as_uuid()]).await?;
     tx.execute(REVOKE_INVITATIONS, params![tenant.as_uuid()])
         .await?;
     sessions::revoke_tenant(tx, tenant).await
 }
 
-/// Voids the activation tokens that nobody has used.
+/// Voids the activation tokens that nobody has used; invitations stay as they are.
 ///
 /// # Errors
 /// If the database fails.

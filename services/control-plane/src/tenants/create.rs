@@ -12,9 +12,11 @@ use resido_proto::{
     validate::Checks,
 };
 use resido_tenancy::{context::CallContext, db::PublicTx, tenant::State};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
+    access,
     model::{self, Fields, Operation, OperationKind, Tenant},
     operations::{self, Asked},
     provision::{Provisioned, Work},
@@ -128,7 +130,7 @@ impl Tenants {
         let operation = new_operation(TenantId::new(), actor, fields);
         let tx = self.db.begin(ctx.deadline()).await?;
         let lease = self.provisioner.lease();
-        let reserved = reserve_in(&tx, fields, &operation, key, lease).await;
+        let reserved = reserve_in(&tx, actor, fields, &operation, key, lease).await;
         match tx.finish(reserved).await {
             Ok(tenant) => Ok(Reserved::New(Box::new(tenant), operation)),
             // The same request may have come twice at once: then the other one
@@ -164,7 +166,7 @@ impl Tenants {
 
     /// Answers a request that came before: the same tenant and, as long as nobody
     /// has entered it, a token. The token is a fresh one, for the first one's text
-    /// is kept nowhere; using either makes the other useless.
+    /// is kept nowhere, and voids the first.
     async fn repeat(
         &self,
         ctx: &CallContext,
@@ -186,6 +188,7 @@ impl Tenants {
 
 async fn reserve_in(
     tx: &PublicTx,
+    actor: &Actor,
     fields: &Fields,
     operation: &Operation,
     key: Option<&str>,
@@ -194,6 +197,14 @@ async fn reserve_in(
     let tenant = store::insert(tx, operation.tenant, fields).await?;
     let asked = Asked { key, from: None };
     operations::insert(tx, operation, asked, lease).await?;
+    let event = Event {
+        action: "tenants.reserve",
+        resource: tenant.id.resource_name(),
+        tenant: Some(tenant.id),
+        before: None,
+        after: Some(json!({"slug": tenant.slug, "state": tenant.state.to_string()})),
+    };
+    audit::record(tx, actor, event).await?;
     Ok(tenant)
 }
 
@@ -211,7 +222,7 @@ async fn seed_in(
         }
         Err(Error::NotFound(_)) => {
             let operation = new_operation(TenantId::new(), actor, fields);
-            reserve_in(tx, fields, &operation, None, lease).await?;
+            reserve_in(tx, actor, fields, &operation, None, lease).await?;
             Ok((operation.tenant, Some(operation)))
         }
         Err(error) => Err(error),
@@ -232,6 +243,7 @@ async fn repeat_in(
     if tenant.state != State::Active || !store::awaits_owner(tx, tenant.id).await? {
         return Ok((tenant, None));
     }
+    access::void_activations(tx, tenant.id).await?;
     let token = Activation::generate()?;
     store::invite(tx, tenant.id, &tenant.contact_email, &token).await?;
     let event = Event {

@@ -13,7 +13,7 @@ use resido_proto::{
 use uuid::Uuid;
 
 use super::KeyRing;
-use crate::{Config, Error, roles::Grants};
+use crate::{Config, Error, MAX_TOKEN_SECONDS, roles::Grants};
 
 /// `typ` of an access token.
 const TYPE: &str = "JWT";
@@ -51,7 +51,7 @@ impl Issuer {
             keys: Arc::new(ArcSwap::from_pointee(keys)),
             public_url: config.public_url.clone(),
             issuer: config.issuer.clone(),
-            seconds: config.access_token_seconds.clamp(1, 60 * 60),
+            seconds: config.access_token_seconds.clamp(1, MAX_TOKEN_SECONDS),
         }
     }
 

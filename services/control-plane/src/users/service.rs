@@ -34,7 +34,7 @@ const READ: &str = "users.read";
 pub(crate) struct Users {
     pub(super) db: PublicDatabase,
     hasher: Hasher,
-    guard: Guard,
+    pub(super) guard: Guard,
     pub(super) post: Post,
 }
 
@@ -68,6 +68,7 @@ impl Users {
         ctx: &CallContext,
         request: proto::RegisterUserRequest,
     ) -> Result<proto::User, Error> {
+        self.guard.token_call(ctx)?;
         let registration = Registration::parse(request)?;
         let proven = self.prove(ctx, &registration).await?;
         let tx = self.db.begin(ctx.deadline()).await?;

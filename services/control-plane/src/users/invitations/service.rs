@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Error,
+    attempts::Invited,
     audit::{self, Actor, Event},
     fence,
     mail::{self, Kind},
@@ -51,7 +52,7 @@ impl Users {
             }
             let inviter = ctx.principal().subject.to_string();
             let invitation = store::offer(&tx, tenant.id(), inviter, &offer).await?;
-            send(&tx, &tenant, &invitation).await?;
+            self.send(&tx, &tenant, &invitation).await?;
             record(&tx, &tenant, "users.invite", &invitation).await?;
             Ok(invitation)
         };
@@ -101,7 +102,7 @@ impl Users {
             roles::may_give(&tx, ctx, tenant.id(), ("name", &old.roles)).await?;
             let renewed = store::renew(&tx, tenant.id(), id).await?;
             let invitation = renewed.ok_or(Error::InvitationOver)?;
-            send(&tx, &tenant, &invitation).await?;
+            self.send(&tx, &tenant, &invitation).await?;
             record(&tx, &tenant, "invitations.resend", &invitation).await?;
             Ok(invitation)
         };
@@ -124,6 +125,25 @@ impl Users {
         let revoked = revoke_in(&tx, &tenant, id).await;
         Ok(tx.finish(revoked).await?.into())
     }
+
+    /// Voids what tokens there are, and asks for a mail with another.
+    async fn send(
+        &self,
+        tx: &PublicTx,
+        tenant: &TenantContext,
+        invitation: &Invitation,
+    ) -> Result<(), Error> {
+        store::void(tx, invitation.id).await?;
+        let email = Email::parse("email", &invitation.email)?;
+        let sender = tenant.call().principal().subject.to_string();
+        let invited = Invited::by(tenant.id(), &sender, &email);
+        invited.admit(tx, self.guard.limits()).await?;
+        let kind = Kind::Invitation {
+            tenant: tenant.id(),
+            invitation: invitation.id,
+        };
+        mail::enqueue(tx, &email, kind).await
+    }
 }
 
 async fn revoke_in(tx: &PublicTx, tenant: &TenantContext, id: Uuid) -> Result<Invitation, Error> {
@@ -138,17 +158,6 @@ async fn revoke_in(tx: &PublicTx, tenant: &TenantContext, id: Uuid) -> Result<In
     store::void(tx, id).await?;
     record(tx, tenant, "invitations.revoke", &invitation).await?;
     Ok(invitation)
-}
-
-/// Voids what tokens there are, and asks for a mail with another.
-async fn send(tx: &PublicTx, tenant: &TenantContext, invitation: &Invitation) -> Result<(), Error> {
-    store::void(tx, invitation.id).await?;
-    let email = Email::parse("email", &invitation.email)?;
-    let kind = Kind::Invitation {
-        tenant: tenant.id(),
-        invitation: invitation.id,
-    };
-    mail::enqueue(tx, &email, kind).await
 }
 
 async fn record(

@@ -145,6 +145,12 @@ async fn a_key_is_found_by_its_secret_alone() {
     let text = "select string_agg(a::text, ' ') from audit_log a";
     let audited: String = office.base.admin.query_one(text, &[]).await.unwrap().get(0);
     assert!(audited.contains("api-keys.create") && !audited.contains(&hash));
+    // What is done to a key is found under the name by which it acts.
+    let acts = key.name.replace("api-keys/", "apiKeys/");
+    let done = "
+        select count(*) from audit_log where resource = $1 and action = 'api-keys.create'";
+    let done = office.base.admin.query_one(done, &[&acts]).await.unwrap();
+    assert_eq!(done.get::<_, i64>(0), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

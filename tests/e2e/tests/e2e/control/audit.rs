@@ -72,6 +72,10 @@ async fn a_change_and_its_record_are_one_transaction() {
         assert_eq!(record.tenant, Some(tenant.id.as_uuid()));
         assert_eq!(record.request_id, REQUEST_ID);
     };
+    let record = records(&base, "tenants.reserve").await.remove(0);
+    check(&record, &operator, &name);
+    let after = json!({"slug": "acme", "state": "provisioning"});
+    assert_eq!((record.before, record.after), (None, Some(after)));
     let record = records(&base, "tenants.create").await.remove(0);
     check(&record, &operator, &name);
     assert_eq!(record.before, None);
@@ -235,9 +239,9 @@ async fn admins_see_what_concerns_their_tenant_and_staff_everything() {
     let other = format!("tenant = \"{}\"", globex.id.resource_name());
     let any = format!("{other} OR NOT {other}");
     for (filter, actions) in [
-        ("", &["tenants.create"][..]),
+        ("", &["tenants.create", "tenants.reserve"][..]),
         (&*other, &[]),
-        (&*any, &["tenants.create"]),
+        (&*any, &["tenants.create", "tenants.reserve"]),
         ("action = tenants.suspend", &[]),
     ] {
         let seen = listed(&plane, owner, filter, 0).await.unwrap();
@@ -246,11 +250,11 @@ async fn admins_see_what_concerns_their_tenant_and_staff_everything() {
         assert!(seen.iter().all(|event| event.tenant == name), "{filter}");
     }
     for (filter, count) in [
-        (&*other, 3),
-        ("action = \"tenants.*\"", 4),
+        (&*other, 4),
+        ("action = \"tenants.*\"", 6),
         ("action = tenants.suspend", 1),
         ("event_time > \"2100-01-01T00:00:00Z\"", 0),
-        (&*format!("request_id = \"{REQUEST_ID}\""), 4),
+        (&*format!("request_id = \"{REQUEST_ID}\""), 6),
         ("actor = users/nobody", 0),
         ("behalf_of:*", 0),
     ] {

@@ -47,14 +47,18 @@ async fn one_request_id_makes_one_tenant() {
         tokens.insert(text(&created, "/activationToken").unwrap());
     }
     assert_eq!(names.len(), 1, "{names:?}");
-    // Whoever asks is given a token of its own; they open the tenant once.
+    // Whoever asks is given a token of its own, and the last of them opens the tenant.
     assert_eq!(tokens.len(), RACERS);
     let nobody = product().await.client(Wire::Rest);
-    let mut tokens = tokens.into_iter();
-    let register = |token: String| calls::register(&token, &email, "correct horse battery");
-    message(&nobody, &register(tokens.next().unwrap())).await;
-    let spent = refusal(&nobody, &register(tokens.next().unwrap())).await;
-    assert_eq!(spent.reason(), "ACTIVATION_TOKEN_INVALID");
+    let mut entered = 0;
+    for token in tokens {
+        let register = calls::register(&token, &email, "correct horse battery");
+        match nobody.call(&register).await.unwrap().outcome {
+            Ok(_) => entered += 1,
+            Err(refusal) => assert_eq!(refusal.reason(), "ACTIVATION_TOKEN_INVALID"),
+        }
+    }
+    assert_eq!(entered, 1);
     // Once somebody has entered, repeating the request opens nothing more.
     let again = message(&operators[0], &call).await;
     assert_eq!(again["activationToken"], json!(null));

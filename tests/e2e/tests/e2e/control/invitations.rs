@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use resido_control_plane::Config;
+use resido_control_plane::{Config, Limits};
 use resido_e2e::people::PASSWORD;
 use resido_migrations::Sets;
 use resido_proto::{
@@ -266,6 +266,82 @@ async fn a_tenant_has_a_thousand_open_invitations_at_most() {
     // One that is open already is no further one.
     let again = house.invite("first@acme.example", &["member"]).await;
     assert_eq!(again.name, first.name);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recipient_gets_three_invitations_an_hour_of_all_tenants() {
+    let house = House::new().await;
+    let (elsewhere, _) = house.plane.create("globex").await;
+    let email = "new@acme.example";
+    let invitation = house.invite(email, &["viewer"]).await;
+    house.plant(&invitation).await;
+    resend(&house, &invitation.name).await.unwrap();
+    let other = async || {
+        let invite = InviteUserRequest {
+            email: email.to_uppercase(),
+            roles: texts(&["viewer"]),
+            validity: None,
+        };
+        let owner = Caller::Owner(elsewhere, UserId::new());
+        let invite = house.plane.request(owner, invite);
+        house.plane.users().invite_user(invite).await
+    };
+    other().await.unwrap();
+    slowed(&other().await.unwrap_err());
+    slowed(&resend(&house, &invitation.name).await.unwrap_err());
+    slowed(&ask(&house, house.owner, "owner", email, &["member"]).await);
+    // What was refused has changed nothing, and others are invited.
+    let member = "select count(*) from invitations where roles = array['member']";
+    assert_eq!(house.base.count(member).await, 0);
+    house.invite("other@acme.example", &["viewer"]).await;
+    // The next hour is another.
+    let next = "update login_attempts set since = since - interval '1 hour'";
+    house.base.sql(next).await;
+    resend(&house, &invitation.name).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_inviter_and_a_tenant_send_so_many_invitations_an_hour() {
+    let mut house = House::new().await;
+    let limits = Limits {
+        invitations_of_inviter: 2,
+        invitations_of_tenant: 3,
+        ..Limits::default()
+    };
+    let config = Config {
+        reconcile_seconds: 3600,
+        limits,
+        ..Config::default()
+    };
+    house.plane = house.base.plane_of(config, Sets::embedded().unwrap());
+    let admin = house.hire(&["admin"]).await;
+    let first = house.invite("a@acme.example", &["viewer"]).await;
+    resend(&house, &first.name).await.unwrap();
+    // To send again counts.
+    slowed(&resend(&house, &first.name).await.unwrap_err());
+    slowed(&ask(&house, house.owner, "owner", "b@acme.example", &["viewer"]).await);
+    // Another of the tenant invites on, as long as the tenant may.
+    let invite = |email: &str| InviteUserRequest {
+        email: email.into(),
+        roles: texts(&["viewer"]),
+        validity: None,
+    };
+    let by_admin = house.by(admin, &["admin"], invite("b@acme.example"));
+    house.plane.users().invite_user(by_admin).await.unwrap();
+    slowed(&ask(&house, admin, "admin", "c@acme.example", &["viewer"]).await);
+    let (elsewhere, _) = house.plane.create("globex").await;
+    let other = Caller::Owner(elsewhere, UserId::new());
+    let other = house.plane.request(other, invite("c@acme.example"));
+    house.plane.users().invite_user(other).await.unwrap();
+    assert_eq!(list(&house).await.len(), 2);
+}
+
+/// Checks that an invitation was refused for the rest of an hour.
+fn slowed(status: &Status) {
+    assert_eq!(reason(status), "RATE_LIMITED", "{status:?}");
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+    let wait = status.get_error_details().retry_info().unwrap().retry_delay;
+    assert!((3500..=3600).contains(&wait.unwrap().as_secs()), "{wait:?}");
 }
 
 #[tokio::test]

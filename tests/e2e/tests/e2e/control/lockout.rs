@@ -4,11 +4,13 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use futures_util::future::join_all;
-use resido_control_plane::Config;
+use resido_control_plane::{Config, Limits};
 use resido_e2e::people::PASSWORD;
 use resido_proto::{
     identity::Role,
-    identity_api::v1::{RegisterUserRequest, ResetPasswordRequest, VerifyEmailRequest},
+    identity_api::v1::{
+        RefreshRequest, RegisterUserRequest, ResetPasswordRequest, VerifyEmailRequest,
+    },
 };
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -19,6 +21,7 @@ use super::{
 };
 
 const BLOCKED: &str = "LOGIN_BLOCKED";
+const SLOWED: &str = "RATE_LIMITED";
 const INVALID: &str = "CREDENTIALS_INVALID";
 
 /// Lets no time go by: blocks that hold stay.
@@ -29,7 +32,10 @@ async fn halt(house: &Logins) {
 
 /// Lets so many minutes go by.
 async fn pass(house: &Logins, minutes: u32) {
-    let pass = format!("update login_attempts set at = now() - interval '{minutes} minutes'");
+    let pass = format!(
+        "update login_attempts set at = now() - interval '{minutes} minutes',
+                                   since = since - interval '{minutes} minutes'"
+    );
     house.base.sql(&pass).await;
 }
 
@@ -170,6 +176,134 @@ async fn an_origin_is_blocked_for_all_accounts_and_no_other_is() {
         let blocked = house.login_from(here, &person.email, PASSWORD).await;
         wait_seconds(&blocked.unwrap_err());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_elsewhere_does_not_lock_a_person_out() {
+    let house = Logins::new().await;
+    let person = house.person(Role::MEMBER).await;
+    let (stranger, home) = ("192.0.2.66", "198.51.100.7");
+    let mut told = Vec::new();
+    for email in [person.email.clone(), nobody()] {
+        let fail = async || house.login_from(stranger, &email, WRONG).await;
+        let (failures, _) = until_blocked(5, fail).await;
+        assert!((5..9).contains(&failures), "{failures}");
+        halt(&house).await;
+        let level = "update login_attempts set number = 10";
+        house.base.sql(level).await;
+        let blocked = house.login_from(stranger, &email, WRONG).await.unwrap_err();
+        told.push((blocked.message().to_owned(), blocked.details().len()));
+        // Elsewhere nothing is blocked, whether or not there is anybody.
+        let wrong = house.login_from(home, &email, WRONG).await.unwrap_err();
+        assert_eq!(reason(&wrong), INVALID);
+        house.base.sql("delete from login_attempts").await;
+    }
+    assert_eq!(told[0], told[1], "the answers tell who has an account");
+    let fail = async || house.login_from(stranger, &person.email, WRONG).await;
+    until_blocked(5, fail).await;
+    halt(&house).await;
+    let entered = house.login_from(home, &person.email, PASSWORD).await;
+    assert!(entered.is_ok(), "{entered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_from_everywhere_block_an_account_for_half_a_minute_at_most() {
+    let house = Logins::new().await;
+    let person = house.person(Role::MEMBER).await;
+    for email in [person.email.clone(), nobody()] {
+        for network in 0..100 {
+            let client = format!("203.0.113.{network}");
+            let wrong = house.login_from(&client, &email, WRONG).await.unwrap_err();
+            assert_eq!(reason(&wrong), INVALID, "{network}");
+        }
+        let blocked = house.login_from("198.51.100.7", &email, PASSWORD).await;
+        let wait = wait_seconds(&blocked.unwrap_err());
+        assert!((1..=2).contains(&wait), "{wait}");
+        // However many there were.
+        let many = "update login_attempts set number = 5000, at = now() where number >= 100";
+        assert_eq!(house.base.sql(many).await, 1);
+        let blocked = house.login_from("198.51.100.7", &email, PASSWORD).await;
+        let wait = wait_seconds(&blocked.unwrap_err());
+        assert!((25..=30).contains(&wait), "{wait}");
+        // The next hour is another, whatever came in between.
+        let next = "update login_attempts set since = since - interval '1 hour'";
+        house.base.sql(next).await;
+        let answer = house.login_from("198.51.100.7", &email, WRONG).await;
+        assert_eq!(reason(&answer.unwrap_err()), INVALID);
+        house.base.sql("delete from login_attempts").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_bring_a_token_are_bounded_for_each_address() {
+    let limits = Limits {
+        token_calls_from_address: 3,
+        refreshes_from_address: 2,
+        ..Limits::default()
+    };
+    let house = Logins::with(Config {
+        limits,
+        ..Config::default()
+    })
+    .await;
+    let person = house.person(Role::MEMBER).await;
+    let login = house.enter(&person).await;
+    let refresh = async |client: &str, token: &str| {
+        let refresh_token = token.to_owned();
+        let refresh = house.anonymous(RefreshRequest { refresh_token });
+        house.plane.auth().refresh(from(client, refresh)).await
+    };
+    let here = "192.0.2.1";
+    let next = refresh(here, &login.refresh_token).await.unwrap();
+    let next = next.into_inner().refresh_token;
+    let garbage = refresh(here, "garbage").await.unwrap_err();
+    assert_eq!(reason(&garbage), "REFRESH_TOKEN_INVALID");
+    slowed(&refresh(here, &next).await.unwrap_err());
+    // What was refused is good still, and others are not concerned.
+    let elsewhere = refresh("192.0.2.2", &next).await;
+    assert!(elsewhere.is_ok(), "{elsewhere:?}");
+
+    let reset = async || {
+        let reset = house.anonymous(ResetPasswordRequest {
+            token: "A".repeat(43),
+            new_password: OTHER.to_owned(),
+        });
+        let mut auth = house.plane.auth();
+        reason(&auth.reset_password(from(here, reset)).await.unwrap_err())
+    };
+    assert_eq!(reset().await, "TOKEN_INVALID");
+    let verify = async || {
+        let token = "A".repeat(43);
+        let verify = house.anonymous(VerifyEmailRequest { token });
+        house.plane.auth().verify_email(from(here, verify)).await
+    };
+    assert_eq!(reason(&verify().await.unwrap_err()), "TOKEN_INVALID");
+    let register = async |client: &str| {
+        let register = house.anonymous(RegisterUserRequest {
+            activation_token: "A".repeat(43),
+            email: nobody(),
+            password: PASSWORD.to_owned(),
+            ..Default::default()
+        });
+        let register = from(client, register);
+        let answer = house.plane.users().register_user(register).await;
+        answer.unwrap_err()
+    };
+    let unknown = register(here).await;
+    assert_eq!(reason(&unknown), "ACTIVATION_TOKEN_INVALID");
+    slowed(&register(here).await);
+    assert_eq!(reset().await, SLOWED);
+    slowed(&verify().await.unwrap_err());
+    let other = register("192.0.2.2").await;
+    assert_eq!(reason(&other), "ACTIVATION_TOKEN_INVALID");
+}
+
+/// Checks that a call was refused for the rest of a minute.
+fn slowed(status: &Status) {
+    assert_eq!(reason(status), SLOWED, "{status:?}");
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+    let wait = status.get_error_details().retry_info().unwrap().retry_delay;
+    assert!((1..=60).contains(&wait.unwrap().as_secs()), "{wait:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

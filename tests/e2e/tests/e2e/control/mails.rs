@@ -14,13 +14,14 @@ use resido_proto::{
         ForgotPasswordRequest, InviteUserRequest, RegisterUserRequest, ResendInvitationRequest,
         SendEmailVerificationRequest, VerifyEmailRequest, user,
     },
+    tenancy::v1::DeleteTenantRequest,
 };
 
 use super::{
     logins::{Logins, OTHER, Person, SOON, from, nobody},
     mail_server::MailServer,
     mailbox::{Mailbox, token},
-    plane::{Answer, reason},
+    plane::{Answer, Caller, reason},
     port::{member_of, message, product, refusal},
 };
 
@@ -31,6 +32,9 @@ const WATCH: [&str; 3] = [
      begin insert into public.asked values (new.kind, new.email, new::text); return new; end $$",
     "create trigger ask after insert or update on mails for each row execute function ask()",
 ];
+/// When mails are sent that are asked for from now on.
+const IN_AN_HOUR: &str = "alter table mails alter next_time set default now() + interval '1 hour'";
+const AT_ONCE: &str = "alter table mails alter next_time set default now()";
 const WAITING: &str = "select count(*) from mails";
 
 async fn watch(house: &Logins) {
@@ -171,7 +175,7 @@ async fn an_address_gets_three_mails_an_hour_and_an_origin_asks_for_twenty() {
         forgot(&nobody()).await.unwrap();
     }
     let blocked = forgot(&nobody()).await.unwrap_err();
-    assert_eq!(reason(&blocked), "LOGIN_BLOCKED");
+    assert_eq!(reason(&blocked), "RATE_LIMITED");
     sent(&house).await;
     assert_eq!(house.mailbox().all().len(), 3);
     // Others ask on, and the next hour is another.
@@ -243,6 +247,73 @@ async fn an_invitation_comes_by_mail_and_a_later_mail_voids_it() {
     assert_eq!(user.into_inner().roles, ["viewer"]);
     let login = house.login(&email, PASSWORD).await.unwrap().into_inner();
     assert_eq!(login.user.unwrap().roles, ["viewer"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invitation_of_a_suspended_tenant_is_sent_when_it_is_resumed() {
+    let house = Logins::new().await;
+    let owner = house.person(Role::OWNER).await;
+    let [kept, over] = [nobody(), nobody()];
+    // Nothing is sent before the tenant is suspended.
+    house.base.sql(IN_AN_HOUR).await;
+    for email in [&kept, &over] {
+        invite(&house, &owner, email).await;
+    }
+    house.plane.suspend(house.tenant.id).await.unwrap();
+    house.base.sql(AT_ONCE).await;
+    let due = "update mails set next_time = now() - interval '1 s'";
+    let look = async |mails: u64| {
+        assert_eq!(house.base.sql(due).await, mails);
+        // Any mail makes it look.
+        house.forgot(&nobody()).await.unwrap();
+        let put_off = "select count(*) from mails where next_time <= now() + interval '1 s'
+                           or next_time > now() + interval '70 s'";
+        let looked = async || house.base.count(put_off).await == 0;
+        assert!(wait::until(SOON, looked).await, "nobody looked");
+    };
+    for _ in 0..6 {
+        look(2).await;
+    }
+    let untried = "select count(*) from mails where attempts = 0";
+    assert_eq!(house.base.count(untried).await, 2);
+    // One that is over is forgotten all the same.
+    let expire = "update invitations set expire_time = now() - interval '1 s' where email = $1";
+    let expired = house.base.admin.execute(expire, &[&over]).await;
+    assert_eq!(expired.unwrap(), 1);
+    look(2).await;
+    assert_eq!(house.base.count(WAITING).await, 1);
+    house.plane.resume(house.tenant.id).await.unwrap();
+    look(1).await;
+    sent(&house).await;
+    let mail = house.mailbox().nth(&kept, 1).await;
+    let register = house.anonymous(RegisterUserRequest {
+        activation_token: mail.token("register"),
+        email: kept.clone(),
+        password: PASSWORD.to_owned(),
+        ..Default::default()
+    });
+    house.plane.users().register_user(register).await.unwrap();
+    assert_eq!(house.mailbox().all().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_tenant_sends_no_invitation() {
+    let house = Logins::new().await;
+    let owner = house.person(Role::OWNER).await;
+    house.base.sql(IN_AN_HOUR).await;
+    invite(&house, &owner, &nobody()).await;
+    house.base.sql(AT_ONCE).await;
+    let delete = DeleteTenantRequest {
+        name: house.tenant.id.resource_name(),
+        ..Default::default()
+    };
+    let delete = house.plane.request(Caller::Operator, delete);
+    house.plane.tenants().delete_tenant(delete).await.unwrap();
+    let due = "update mails set next_time = now()";
+    assert_eq!(house.base.sql(due).await, 1);
+    house.forgot(&nobody()).await.unwrap();
+    sent(&house).await;
+    assert!(house.mailbox().all().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,6 +14,7 @@ mod domains;
 mod export;
 mod gateway;
 mod impersonation;
+mod indexes;
 mod invitations;
 mod keys;
 mod lifecycle;

@@ -4,10 +4,11 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use resido_control_plane::Config;
-use resido_e2e::{scratch, wait};
+use resido_e2e::{people::PASSWORD, scratch, wait};
 use resido_migrations::Sets;
 use resido_proto::{
     google::longrunning::operation,
+    identity_api::v1::RegisterUserRequest,
     ids::UserId,
     tenancy::v1::{self as proto, tenant::State},
 };
@@ -270,6 +271,68 @@ async fn a_request_id_is_its_callers_own() {
         plane.ask(slug, "").await.unwrap();
     }
     assert_eq!(base.count("select count(*) from tenants").await, 4);
+}
+
+/// Uses a token, as the first owner of acme; returns the reason of a refusal.
+async fn register(plane: &Plane, token: &str) -> Result<(), String> {
+    let register = RegisterUserRequest {
+        activation_token: token.to_owned(),
+        email: "owner@acme.example".into(),
+        password: PASSWORD.into(),
+        ..Default::default()
+    };
+    let register = plane.request(Caller::Anonymous, register);
+    let registered = plane.users().register_user(register).await;
+    registered.map(drop).map_err(|status| reason(&status))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_token_of_a_tenant_ends_those_before() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let first = plane.ask("acme", "key").await.unwrap().into_inner();
+    let second = plane.ask("acme", "key").await.unwrap().into_inner();
+    let name = first.tenant.as_ref().unwrap().name.clone();
+    let invalid = Err("ACTIVATION_TOKEN_INVALID".to_owned());
+    assert_eq!(register(&plane, &first.activation_token).await, invalid);
+    let resend = proto::ResendActivationRequest { name };
+    let resend = plane.request(Caller::Operator, resend);
+    let third = plane.tenants().resend_activation(resend).await;
+    let third = third.unwrap().into_inner();
+    assert_eq!(register(&plane, &second.activation_token).await, invalid);
+    let kept = "select count(*) from activation_tokens";
+    assert_eq!(base.count(kept).await, 1);
+    assert_eq!(register(&plane, &third.activation_token).await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_of_tenants_are_forgotten_when_they_are_over() {
+    let base = Base::new().await;
+    let plane = base.plane();
+    let (acme, created) = plane.create("acme").await;
+    let (_, unused) = plane.create("globex").await;
+    assert_eq!(unused.activation_token.len(), 43);
+    register(&plane, &created.activation_token).await.unwrap();
+    let kept = "select count(*) from activation_tokens";
+    plane.reconcile().await;
+    assert_eq!(base.count(kept).await, 2);
+    let expire = "update activation_tokens set expire_time = now() - interval '1 s'";
+    assert_eq!(base.sql(expire).await, 2);
+    // Where nobody is left, the token alone tells that somebody has entered.
+    base.sql("update memberships set tenant_id = (select id from tenants where slug = 'globex')")
+        .await;
+    plane.reconcile().await;
+    let used = "select count(*) from activation_tokens where use_time is not null";
+    assert_eq!((base.count(kept).await, base.count(used).await), (1, 1));
+    let name = acme.id.resource_name();
+    let resend = proto::ResendActivationRequest { name };
+    let resend = plane.request(Caller::Operator, resend);
+    let refused = plane.tenants().resend_activation(resend).await;
+    assert_eq!(reason(&refused.unwrap_err()), "TENANT_ENTERED");
+    base.sql("update memberships set tenant_id = (select id from tenants where slug = 'acme')")
+        .await;
+    plane.reconcile().await;
+    assert_eq!(base.count(kept).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use resido_proto::{
     identity::Role,
     identity_api::v1::{
         ActivateUserRequest, DeactivateUserRequest, DeleteUserRequest, LoginResponse,
-        LogoutRequest, SetRolesRequest,
+        LogoutRequest, RefreshRequest, SetRolesRequest,
     },
     tenancy::v1::{DeleteTenantRequest, UndeleteTenantRequest},
 };
@@ -19,7 +19,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    logins::{Logins, Person, claims},
+    logins::{Logins, Person, claims, from},
     plane::Caller,
     port::{member_of, message, product, refusal},
 };
@@ -61,6 +61,41 @@ async fn a_token_buys_the_next_and_a_second_use_ends_the_log_in() {
     assert_eq!(house.over(&first.refresh_token).await, INVALID);
     assert_eq!(house.over(&third.refresh_token).await, INVALID);
     next(&house, &elsewhere).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_robbed_finds_it_in_the_record() {
+    let house = Logins::new().await;
+    let person = house.person(Role::MEMBER).await;
+    let login = house.enter(&person).await;
+    let session = "select family::text from refresh_tokens";
+    let session = house.base.admin.query_one(session, &[]).await.unwrap();
+    let session: String = session.get(0);
+    next(&house, &login).await;
+    let refresh_token = login.refresh_token.clone();
+    let refresh = from(
+        "192.0.2.66",
+        house.anonymous(RefreshRequest { refresh_token }),
+    );
+    house.plane.auth().refresh(refresh).await.unwrap_err();
+    let record = "
+        select actor, resource, tenant_id, after
+          from audit_log where action = 'auth.refresh_reuse'";
+    let row = house.base.admin.query_one(record, &[]).await.unwrap();
+    let actor: String = row.get("actor");
+    let resource: String = row.get("resource");
+    assert_eq!(
+        (&*actor, resource),
+        ("anonymous", person.id.resource_name())
+    );
+    let tenant: Option<Uuid> = row.get("tenant_id");
+    assert_eq!(tenant, Some(house.tenant.id.as_uuid()));
+    let after: serde_json::Value = row.get("after");
+    assert_eq!(after, json!({"session": session, "client": "192.0.2.66"}));
+    // What has ended already ends no second time.
+    assert_eq!(house.over(&login.refresh_token).await, INVALID);
+    let rows = "select count(*) from audit_log where action = 'auth.refresh_reuse'";
+    assert_eq!(house.base.count(rows).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
