@@ -18,6 +18,11 @@ create table api_keys (
     expire_time      timestamptz,
     -- Who made it, as the audit log names them; may be forgotten since.
     creator          text not null,
+    -- Who got the secret of the last rotation, and who that of the one before: the
+    -- key ends with the rights of either, as with its creator's. Null where that
+    -- is the creator.
+    issuer           text,
+    old_issuer       text,
     create_time      timestamptz not null default now(),
     last_use_time    timestamptz,
     revoke_time      timestamptz,

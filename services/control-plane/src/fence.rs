@@ -32,6 +32,15 @@ pub(crate) async fn lock(tx: &PublicTx, tenant: &TenantContext) -> Result<(), Er
     compare(tx, LOCK, tenant).await
 }
 
+/// Does as [`lock`] whether or not the tenant takes changes: to stop what leaked
+/// must not wait.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) async fn hold(tx: &PublicTx, tenant: &TenantContext) -> Result<(), Error> {
+    compare(tx, LOCK, tenant).await
+}
+
 async fn compare(tx: &PublicTx, sql: &'static str, tenant: &TenantContext) -> Result<(), Error> {
     let row = tx.query_opt(sql, params![tenant.id().as_uuid()]).await?;
     let row = row.ok_or(Error::TenantDenied)?;

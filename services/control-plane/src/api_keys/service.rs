@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     model::{self, ApiKey, Draft, MAX_LIVE},
     secret::{self, HASH_BYTES, Secret},
-    store::{self, New},
+    store::{self, New, Rotation},
     uses::Uses,
 };
 use crate::{
@@ -48,17 +48,13 @@ impl ApiKeys {
         }
     }
 
-    /// Makes a key. Only people do, and not those whom an operator impersonates:
-    /// a key would outlive the impersonation.
+    /// Makes a key.
     pub(crate) async fn create(
         &self,
         ctx: &CallContext,
         request: proto::CreateApiKeyRequest,
     ) -> Result<proto::CreateApiKeyResponse, Error> {
         let tenant = writer(ctx)?;
-        if !matches!(ctx.principal().subject, Subject::User(_)) {
-            return Err(context::Error::NotAllowed.into());
-        }
         let draft = Draft::parse(request, &self.permissions, SystemTime::now())?;
         let (prefix, secret) = (secret::prefix()?, Secret::generate()?);
         let tx = self.db.begin(ctx.deadline()).await?;
@@ -111,7 +107,8 @@ impl ApiKeys {
     }
 
     /// Revokes a key; one that is revoked already stays as it is. Whoever may
-    /// write keys may stop any: a leaked one must not wait for an owner.
+    /// write keys may stop any: a leaked one must not wait for an owner. What it
+    /// offers others is withdrawn.
     pub(crate) async fn revoke(
         &self,
         ctx: &CallContext,
@@ -166,10 +163,14 @@ fn reader(ctx: &CallContext) -> Result<TenantContext, Error> {
     Ok(ctx.tenant()?)
 }
 
-/// Who may learn a secret: it would outlive an impersonation.
+/// Who may learn a secret: people alone, for it would outlive the end of a key, and
+/// not those whom an operator impersonates.
 fn writer(ctx: &CallContext) -> Result<TenantContext, Error> {
     ctx.require(KEEPERS, WRITE)?;
     roles::refuse_impersonated(ctx)?;
+    if !matches!(ctx.principal().subject, Subject::User(_)) {
+        return Err(context::Error::NotAllowed.into());
+    }
     Ok(ctx.tenant()?)
 }
 
@@ -206,12 +207,13 @@ async fn create_in(
 }
 
 async fn revoke_in(tx: &PublicTx, tenant: &TenantContext, id: ApiKeyId) -> Result<ApiKey, Error> {
-    fence::check(tx, tenant).await?;
+    fence::hold(tx, tenant).await?;
     let Some(key) = store::revoke(tx, tenant.id(), id).await? else {
         return store::get(tx, tenant.id(), id).await;
     };
     let after = json!({"state": "revoked"});
     tell(tx, tenant, "api-keys.revoke", id, after).await?;
+    roles::withdraw_of_key(tx, tenant, id).await?;
     Ok(key)
 }
 
@@ -223,7 +225,12 @@ async fn rotate_in(
     overlap: Duration,
 ) -> Result<ApiKey, Error> {
     let seen = to_rotate(tx, tenant, id).await?;
-    let key = store::rotate(tx, tenant.id(), seen.id, hash, overlap).await?;
+    let new = Rotation {
+        hash,
+        issuer: &tenant.call().principal().subject.to_string(),
+        overlap,
+    };
+    let key = store::rotate(tx, tenant.id(), seen.id, new).await?;
     let after = json!({"prefix": key.prefix, "overlap_seconds": overlap.as_secs()});
     tell(tx, tenant, "api-keys.rotate", id, after).await?;
     Ok(key)

@@ -69,7 +69,7 @@ const REVOKE: &str = key!(
 const ROTATE: &str = key!(
     "update api_keys
         set old_secret_hash = secret_hash, secret_hash = $3,
-            overlap_end_time = now() + make_interval(secs => $4)
+            old_issuer = issuer, issuer = $5, overlap_end_time = now() + make_interval(secs => $4)
       where tenant_id = $1 and id = $2
      returning",
     ""
@@ -189,20 +189,34 @@ pub(super) async fn revoke(
     row.as_ref().map(read).transpose()
 }
 
+/// A secret that replaces another.
+pub(super) struct Rotation<'a> {
+    pub(super) hash: &'a [u8],
+    /// Who gets it, as the record names them.
+    pub(super) issuer: &'a str,
+    /// How long the old one works still.
+    pub(super) overlap: Duration,
+}
+
 /// Gives a key a new secret. The one it had works for the time of the overlap,
 /// and the one before that no more.
 pub(super) async fn rotate(
     tx: &PublicTx,
     tenant: TenantId,
     id: ApiKeyId,
-    hash: &[u8],
-    overlap: Duration,
+    new: Rotation<'_>,
 ) -> Result<ApiKey, Error> {
-    let overlap = overlap.as_secs_f64();
+    let overlap = new.overlap.as_secs_f64();
     let row = tx
         .query_opt(
             ROTATE,
-            params![tenant.as_uuid(), id.as_uuid(), hash, overlap],
+            params![
+                tenant.as_uuid(),
+                id.as_uuid(),
+                new.hash,
+                overlap,
+                new.issuer
+            ],
         )
         .await?;
     found(row)

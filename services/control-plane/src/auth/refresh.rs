@@ -41,8 +41,9 @@ impl Auth {
         self.admit(entered.ok_or(Error::RefreshToken)?)
     }
 
-    /// Ends the log-in that a token belongs to, or all of its person's. Whatever
-    /// the token is, the answer is the same.
+    /// Ends the log-in that a token belongs to, or all of its person's; a token that
+    /// was used ends no more than its own. Whatever the token is, the answer is the
+    /// same.
     pub(crate) async fn logout(
         &self,
         ctx: &CallContext,
@@ -60,7 +61,8 @@ impl Auth {
             let Some(session) = sessions::find(&tx, &token).await? else {
                 return Ok(());
             };
-            if request.everywhere {
+            let everywhere = request.everywhere && !session.is_spent;
+            if everywhere {
                 sessions::revoke_user(&tx, session.user).await?;
             } else {
                 sessions::revoke_family(&tx, &session).await?;
@@ -70,10 +72,10 @@ impl Auth {
                 resource: session.user.resource_name(),
                 tenant: session.tenant,
                 before: None,
-                after: Some(json!({"everywhere": request.everywhere})),
+                after: Some(json!({"everywhere": everywhere})),
             };
             audit::record(&tx, &Actor::person(session.user, ctx), event).await?;
-            if request.everywhere {
+            if everywhere {
                 outbox::person_changed(&tx, session.user).await?;
             }
             Ok(())

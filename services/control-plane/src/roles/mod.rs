@@ -13,4 +13,4 @@ pub(crate) use given::{may_give, may_give_over, may_touch, names, refuse_imperso
 pub(crate) use grants::{Grants, granted};
 pub(crate) use permissions::Permissions;
 pub(crate) use service::Roles;
-pub(crate) use withdraw::withdraw;
+pub(crate) use withdraw::{withdraw, withdraw_of_key};

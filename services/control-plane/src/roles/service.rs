@@ -17,7 +17,7 @@ use super::{
     model::{Change, Draft, Role, RoleId},
     permissions::Permissions,
     store,
-    withdraw::withdraw_of_holders,
+    withdraw::withdraw_of_givers,
 };
 use crate::{
     Error,
@@ -167,7 +167,7 @@ async fn update_in(
     let what = ("roles.update", Some(&old), Some(&role));
     record(tx, ctx, tenant, what).await?;
     if permits_others {
-        let keys = withdraw_of_holders(tx, tenant, &id).await?;
+        let keys = withdraw_of_givers(tx, tenant, &id).await?;
         store::renew_holders(tx, tenant.id(), &id).await?;
         outbox::api_keys_changed(tx, tenant.id(), &keys).await?;
     }

@@ -1,12 +1,13 @@
-//! What members gave ends when they may give it no more: the API keys they made, and
-//! their invitations that are open, those by their keys included.
+//! What members gave ends when they may give it no more: the API keys they made or
+//! know a secret of, and their invitations that are open, those by these keys
+//! included. The invitations of a key end with it.
 //!
 //! The tenant's row is held throughout: nobody gives anything meanwhile.
 
 use std::collections::BTreeSet;
 
 use resido_proto::{
-    identity::Role,
+    identity::{Role, Subject},
     ids::{ApiKeyId, TenantId, UserId},
 };
 use resido_tenancy::{
@@ -30,25 +31,42 @@ use crate::{
 
 const KEYS: &str = "
     select id, roles, scopes from api_keys
-     where tenant_id = $1 and creator = $2 and revoke_time is null
+     where tenant_id = $1 and revoke_time is null
+       and ($2 in (creator, issuer) or old_issuer = $2 and overlap_end_time > now())
      order by id for no key update";
 const INVITATIONS: &str = "
     select id, roles, '{}'::text[] as scopes from invitations
      where tenant_id = $1 and state = 'open'
        and (inviter = $2 or inviter in (select 'apiKeys/' || id from api_keys
-                                         where tenant_id = $1 and creator = $2))
+                                         where tenant_id = $1
+                                           and $2 in (creator, issuer, old_issuer)))
+     order by id for no key update";
+const INVITATIONS_OF: &str = "
+    select id from invitations
+     where tenant_id = $1 and state = 'open' and inviter = $2
      order by id for no key update";
 const REVOKE_KEYS: &str = "update api_keys set revoke_time = now() where id = any($1)";
 const REVOKE_INVITATIONS: &str = "
     update invitations set state = 'revoked', end_time = now() where id = any($1)";
 const VOID: &str = "delete from activation_tokens where invitation_id = any($1)";
 const GIVERS: &str = "
-    select user_id, roles from memberships
-     where tenant_id = $1 and state = 'active' and roles @> array[$2]
-       and 'users/' || user_id in (select creator from api_keys where tenant_id = $1
-                                   union all
-                                   select inviter from invitations
-                                    where tenant_id = $1 and state = 'open')
+    with made as (
+        select 'apiKeys/' || id as key, roles, revoke_time is null as works,
+               unnest(array[creator, issuer, old_issuer]) as giver
+          from api_keys where tenant_id = $1),
+    offers as (
+        select inviter, roles from invitations where tenant_id = $1 and state = 'open'),
+    given as (
+        select giver, roles from made where works
+        union all
+        select inviter, roles from offers
+        union all
+        select made.giver, offers.roles from offers join made on made.key = offers.inviter)
+    select user_id, roles from memberships m
+     where tenant_id = $1 and state = 'active'
+       and exists (select from given g
+                    where g.giver = 'users/' || m.user_id
+                      and (m.roles @> array[$2] or g.roles @> array[$2]))
      order by user_id";
 
 /// Something that was given.
@@ -76,28 +94,57 @@ pub(crate) async fn withdraw(
         let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
         tx.execute(REVOKE_KEYS, params![ids]).await?;
     }
-    if !invitations.is_empty() {
-        let ids: Vec<_> = invitations.iter().map(|offer| offer.id).collect();
-        tx.execute(REVOKE_INVITATIONS, params![ids]).await?;
-        tx.execute(VOID, params![ids]).await?;
-    }
+    let offers = invitations.iter().map(|offer| offer.id).collect();
+    end_invitations(tx, tenant, offers, &name).await?;
     let keys: Vec<_> = keys.iter().map(|key| ApiKeyId::from_uuid(key.id)).collect();
     for key in &keys {
-        let key = ("api-keys.revoke", key.resource_name());
-        record(tx, tenant, key, &name).await?;
-    }
-    for offer in invitations {
-        let offer = ("invitations.revoke", format!("invitations/{}", offer.id));
-        record(tx, tenant, offer, &name).await?;
+        let revoked = ("api-keys.revoke", key.resource_name());
+        record(tx, tenant, revoked, &name).await?;
+        withdraw_of_key(tx, tenant, *key).await?;
     }
     Ok(keys)
 }
 
-/// Does as [`withdraw`] for everybody with a role that permits other things now.
+/// Takes back the invitations of a key that works no more. The tenant's row is held.
 ///
 /// # Errors
 /// If the database fails.
-pub(super) async fn withdraw_of_holders(
+pub(crate) async fn withdraw_of_key(
+    tx: &PublicTx,
+    tenant: &TenantContext,
+    key: ApiKeyId,
+) -> Result<(), Error> {
+    let name = Subject::ApiKey(key.to_string()).to_string();
+    let id = tenant.id().as_uuid();
+    let rows = tx.query(INVITATIONS_OF, params![id, name]).await?;
+    let offers: Result<Vec<_>, _> = rows.iter().map(|row| column(row, "id")).collect();
+    end_invitations(tx, tenant, offers?, &name).await
+}
+
+async fn end_invitations(
+    tx: &PublicTx,
+    tenant: &TenantContext,
+    ids: Vec<Uuid>,
+    giver: &str,
+) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tx.execute(REVOKE_INVITATIONS, params![ids]).await?;
+    tx.execute(VOID, params![ids]).await?;
+    for id in ids {
+        let revoked = ("invitations.revoke", format!("invitations/{id}"));
+        record(tx, tenant, revoked, giver).await?;
+    }
+    Ok(())
+}
+
+/// Does as [`withdraw`] for everybody with a role that permits other things now, and
+/// for everybody who gave it.
+///
+/// # Errors
+/// If the database fails.
+pub(super) async fn withdraw_of_givers(
     tx: &PublicTx,
     tenant: &TenantContext,
     role: &RoleId,

@@ -30,4 +30,6 @@ pub(crate) struct Session {
     pub(crate) user: UserId,
     /// None for the platform.
     pub(crate) tenant: Option<TenantId>,
+    /// Whether the token was changed for the next one.
+    pub(crate) is_spent: bool,
 }

@@ -14,7 +14,9 @@ const MAX_REMEMBERED: i32 = 1000;
 
 const LOCK_TENANT: &str = "select 1 as one from tenants where id = $1 for share";
 const LOCK_USER: &str = "select 1 as one from users where id = $1 for no key update";
-const FIND: &str = "select family, user_id, tenant_id from refresh_tokens where token_hash = $1";
+const FIND: &str = "
+    select family, user_id, tenant_id, use_time is not null as is_spent
+      from refresh_tokens where token_hash = $1";
 const BEGIN: &str = "
     insert into refresh_tokens
            (token_hash, family, number, user_id, tenant_id, expire_time, end_time)
@@ -93,6 +95,7 @@ pub(crate) async fn find(tx: &PublicTx, token: &[u8]) -> Result<Option<Session>,
             family: column(&row, "family")?,
             user: UserId::from_uuid(column(&row, "user_id")?),
             tenant: tenant.map(TenantId::from_uuid),
+            is_spent: column(&row, "is_spent")?,
         })
     })
     .transpose()

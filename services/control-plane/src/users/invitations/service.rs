@@ -33,7 +33,7 @@ const WRITE: &str = "users.write";
 
 impl Users {
     /// Invites a person by mail. An open invitation of the same address becomes
-    /// this one, and its token is void.
+    /// this one, and its token is void; who may not withdraw that one cannot.
     pub(crate) async fn invite(
         &self,
         ctx: &CallContext,
@@ -50,6 +50,8 @@ impl Users {
             if store::is_member(&tx, tenant.id(), &offer.email).await? {
                 return Err(Error::MemberExists);
             }
+            let offered = store::offered(&tx, tenant.id(), &offer.email).await?;
+            roles::may_touch(&tx, ctx, tenant.id(), &offered).await?;
             let inviter = ctx.principal().subject.to_string();
             let invitation = store::offer(&tx, tenant.id(), inviter, &offer).await?;
             self.send(&tx, &tenant, &invitation).await?;

@@ -1,6 +1,6 @@
 //! Invitations in the control plane's tables.
 
-use resido_proto::{email::Email, ids::TenantId, page::PageRequest};
+use resido_proto::{email::Email, identity::Role, ids::TenantId, page::PageRequest};
 use resido_tenancy::db::{PublicTx, Row, params};
 use uuid::Uuid;
 
@@ -41,6 +41,8 @@ const OFFER: &str = invitation!(
      returning",
     ""
 );
+const OPEN: &str = "
+    select roles from invitations where tenant_id = $1 and email = $2 and state = 'open'";
 const GET: &str = invitation!(
     "select",
     "from invitations where tenant_id = $1 and id = $2"
@@ -81,6 +83,18 @@ pub(super) async fn is_member(
         .query_opt(IS_MEMBER, params![tenant.as_uuid(), email.as_str()])
         .await?
         .is_some())
+}
+
+/// Reads the roles that an address is offered; none without an open invitation.
+pub(super) async fn offered(
+    tx: &PublicTx,
+    tenant: TenantId,
+    email: &Email,
+) -> Result<Vec<Role>, Error> {
+    let row = tx
+        .query_opt(OPEN, params![tenant.as_uuid(), email.as_str()])
+        .await?;
+    row.map_or(Ok(Vec::new()), |row| Ok(roles(column(&row, "roles")?)))
 }
 
 /// Writes an invitation, or what it is now where the address has an open one. The

@@ -30,7 +30,8 @@ struct Target {
 }
 
 impl Users {
-    /// Lets a member in again; one who is in stays as they are.
+    /// Lets a member in again, which gives back their roles; one who is in stays as
+    /// they are.
     pub(crate) async fn activate(
         &self,
         ctx: &CallContext,
@@ -126,6 +127,11 @@ impl Users {
         let work = async {
             let member = reach(&tx, &tenant, user, "").await?;
             let target = target(&member);
+            let comes_back = target.state == MembershipState::Active
+                && member.membership.state != MembershipState::Active;
+            if comes_back {
+                roles::may_give(&tx, ctx, tenant.id(), ("name", &target.roles)).await?;
+            }
             become_in(&tx, &tenant, member, target).await
         };
         let changed = work.await;

@@ -10,8 +10,8 @@ use resido_proto::{
     identity::{Role, Subject},
     identity_api::v1::{
         self as proto, CreateApiKeyRequest, CreateRoleRequest, DeactivateUserRequest,
-        DeleteUserRequest, InviteUserRequest, RegisterUserRequest, SetRolesRequest,
-        UpdateRoleRequest, api_key_service_client::ApiKeyServiceClient,
+        DeleteUserRequest, InviteUserRequest, RegisterUserRequest, RevokeApiKeyRequest,
+        RotateApiKeyRequest, SetRolesRequest, UpdateRoleRequest, api_key_service_client::ApiKeyServiceClient,
     },
     ids::UserId,
     tenancy::v1::watch_tenants_response::Event,
@@ -59,6 +59,17 @@ impl Giver {
         let mut keys = ApiKeyServiceClient::new(house.plane.door());
         let made = keys.create_api_key(create).await.unwrap();
         made.into_inner().api_key.unwrap().name
+    }
+
+    /// Gets a new secret of a key; the old one works still for as long.
+    async fn rotate(&self, house: &House, key: &str, seconds: i64) {
+        let rotate = RotateApiKeyRequest {
+            name: key.to_owned(),
+            overlap: Some(prost_types::Duration { seconds, nanos: 0 }),
+        };
+        let rotate = house.by(self.id, self.roles, rotate);
+        let mut keys = ApiKeyServiceClient::new(house.plane.door());
+        keys.rotate_api_key(rotate).await.unwrap();
     }
 
     /// Invites somebody whose address begins with the role.
@@ -185,6 +196,93 @@ async fn who_is_kept_out_or_removed_leaves_nothing() {
         }
         assert_eq!(left(&house).await, (vec![], vec![]), "{remove}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_rotated_a_key_leaves_no_secret_behind() {
+    let house = House::new().await;
+    let maker = Giver::new(&house, &["owner"]).await;
+    for (overlap, again, works) in [(0, false, false), (600, true, false), (0, true, true)] {
+        let giver = Giver::new(&house, &["admin"]).await;
+        let key = maker.key(&house, "admin", &[]).await;
+        giver.rotate(&house, &key, 0).await;
+        let id = key.strip_prefix("api-keys/").unwrap().to_owned();
+        giver.invite_by(&house, "viewer", Subject::ApiKey(id)).await;
+        if again {
+            // The giver's is the old secret now.
+            maker.rotate(&house, &key, overlap).await;
+        }
+        demote(&house, &giver, &["member"]).await;
+        let (keys, open) = left(&house).await;
+        assert_eq!(!keys.is_empty(), works, "{overlap} {again}");
+        assert_eq!(open, [""; 0], "{overlap} {again}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_revoked_leaves_no_invitation() {
+    let house = House::new().await;
+    let giver = Giver::new(&house, &["owner"]).await;
+    let key = giver.key(&house, "admin", &[]).await;
+    let id = key.strip_prefix("api-keys/").unwrap().to_owned();
+    let offer = giver.invite_by(&house, "viewer", Subject::ApiKey(id)).await;
+    giver.invite(&house, "member").await;
+    let token = house.plant(&offer).await;
+    let name = key.clone();
+    let revoke = house.owner(RevokeApiKeyRequest { name });
+    let mut keys = ApiKeyServiceClient::new(house.plane.door());
+    keys.revoke_api_key(revoke).await.unwrap();
+    assert_eq!(left(&house).await, (vec![], texts(&["member"])));
+    let register = RegisterUserRequest {
+        activation_token: token,
+        email: offer.email,
+        password: resido_e2e::people::PASSWORD.into(),
+        ..Default::default()
+    };
+    let register = house.plane.request(Caller::Anonymous, register);
+    let refused = house.plane.users().register_user(register).await;
+    assert_eq!(reason(&refused.unwrap_err()), "ACTIVATION_TOKEN_INVALID");
+    assert!(house.record().await.contains(&"invitations.revoke".into()));
+    // With a key that its maker may give no more end its invitations, too.
+    let key = giver.key(&house, "owner", &[]).await;
+    let id = key.strip_prefix("api-keys/").unwrap().to_owned();
+    giver.invite_by(&house, "viewer", Subject::ApiKey(id)).await;
+    demote(&house, &giver, &["admin"]).await;
+    assert_eq!(left(&house).await, (vec![], texts(&["member"])));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_permits_more_ends_what_was_given_by_who_may_not_give_that() {
+    let house = House::new().await;
+    role(&house, "reader", &["units.read"]).await;
+    let clerk = &["api-keys.write", "units.read", "users.write"];
+    role(&house, "clerk", clerk).await;
+    let giver = Giver {
+        grants: clerk,
+        ..Giver::new(&house, &["clerk"]).await
+    };
+    let admin = Giver::new(&house, &["admin"]).await;
+    for by in [&giver, &admin] {
+        by.key(&house, "reader", &[]).await;
+        by.invite(&house, "reader").await;
+    }
+    let key = giver.key(&house, "clerk", &[]).await;
+    let id = key.strip_prefix("api-keys/").unwrap().to_owned();
+    giver.invite_by(&house, "reader", Subject::ApiKey(id)).await;
+    let update = UpdateRoleRequest {
+        role: Some(proto::Role {
+            name: "roles/reader".into(),
+            permissions: texts(&["units.read", "units.write"]),
+            ..Default::default()
+        }),
+        update_mask: Some(prost_types::FieldMask {
+            paths: texts(&["permissions"]),
+        }),
+    };
+    let mut roles = house.plane.roles();
+    roles.update_role(house.owner(update)).await.unwrap();
+    let rest = (texts(&["clerk", "reader"]), texts(&["reader"]));
+    assert_eq!(left(&house).await, rest);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
