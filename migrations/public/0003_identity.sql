@@ -47,6 +47,14 @@ create table login_attempts (
 );
 create index login_attempts_old on login_attempts (at);
 
+-- Where the right password of an account came from within 30 days: what fails
+-- elsewhere does not keep its person out there. The key is a hash of both.
+create table login_origins (
+    key bytea primary key,
+    at  timestamptz not null default now()
+);
+create index login_origins_old on login_origins (at);
+
 -- Mails to be sent. A row is written for addresses without an account as well: to
 -- ask shows nothing. Tokens are made when the mail is sent and never stand here.
 create table mails (

@@ -6,7 +6,7 @@ use resido_proto::email::Email;
 use resido_tenancy::{context::CallContext, db::PublicDatabase};
 use secrecy::SecretString;
 
-use super::{limits::Limits, model::Attempt, pace::Pace};
+use super::{limits::Limits, model::Attempt, pace::Pace, store::Standing};
 use crate::{Error, passwords::Hasher};
 
 /// Checks passwords; clones share the bounds.
@@ -72,9 +72,9 @@ impl Guard {
         // Who is blocked takes no place of those who wait.
         self.check(ctx, &attempt).await?;
         let turn = self.hasher.turn(ctx.client()).await?;
-        let failures = self.check(ctx, &attempt).await?;
+        let standing = self.check(ctx, &attempt).await?;
         let (right, turn) = turn.verify(password, hash).await?;
-        if right && failures == 0 {
+        if right && standing.failures == 0 && standing.is_remembered {
             return Ok(true);
         }
         let tx = self.db.begin(ctx.deadline()).await?;
@@ -88,7 +88,7 @@ impl Guard {
         Ok(right)
     }
 
-    async fn check(&self, ctx: &CallContext, attempt: &Attempt) -> Result<i32, Error> {
+    async fn check(&self, ctx: &CallContext, attempt: &Attempt) -> Result<Standing, Error> {
         let tx = self.db.begin(ctx.deadline()).await?;
         let checked = attempt.check(&tx, &self.limits).await;
         tx.finish(checked).await

@@ -11,7 +11,8 @@ pub struct Limits {
     /// further one has to wait twice as long, up to 15 minutes. Default 5.
     pub failures_of_account_from_address: u32,
     /// Failures within an hour on one account, from everywhere, that cost nothing;
-    /// then it is blocked for everybody, for 30 seconds at most. Default 100.
+    /// then it is blocked for 30 seconds at most, but not where it was logged in to
+    /// within 30 days. Default 100.
     pub failures_of_account: u32,
     /// Failures in a row from one address, on whichever accounts, that cost nothing;
     /// each further one has to wait twice as long, up to 15 minutes. Default 20.

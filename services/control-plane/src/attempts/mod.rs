@@ -3,7 +3,8 @@
 //! Failures are counted for the account that was named, whether or not there is
 //! one: where the call came from, and altogether; and for where it came from,
 //! whatever it named. After some of them in a row each try has to wait, twice as
-//! long each time; an hour without one is a fresh start.
+//! long each time; an hour without one is a fresh start. Where the right password
+//! came from within 30 days, failures elsewhere keep nobody out.
 
 mod guard;
 mod key;

@@ -5,7 +5,11 @@ use std::{net::IpAddr, time::Duration};
 use resido_proto::email::Email;
 use resido_tenancy::db::PublicTx;
 
-use super::{key::key, limits::Limits, store};
+use super::{
+    key::key,
+    limits::Limits,
+    store::{self, Standing},
+};
 use crate::{Error, origin::Origin};
 
 /// A try to prove something, of which it matters how often it failed.
@@ -19,6 +23,8 @@ pub(crate) struct Attempt {
     /// The account, from wherever it is tried.
     pub(super) account: Option<Vec<u8>>,
     pub(super) origin: Option<Vec<u8>>,
+    /// The account and the origin, where it is known, to know both again by.
+    pub(super) home: Option<Vec<u8>>,
 }
 
 impl Attempt {
@@ -26,11 +32,13 @@ impl Attempt {
     pub(crate) fn on(email: &Email, client: Option<IpAddr>) -> Self {
         let origin = client.map(|client| Origin::from(client).to_string());
         let email = email.as_str();
+        let home = origin.as_ref().map(|origin| format!("{email} {origin}"));
         // No address has a space.
         let here = format!("{email} {}", origin.unwrap_or_default());
         Self {
             here: Some(key("account here", &here)),
             account: Some(key("account", email)),
+            home: home.map(|home| key("home", &home)),
             ..Self::from(client)
         }
     }
@@ -41,21 +49,21 @@ impl Attempt {
         Self {
             here: None,
             account: None,
+            home: None,
             origin: origin.map(|origin| key("origin", &origin.to_string())),
         }
     }
 
-    /// Makes sure that another try is due, and returns the failures so far on the
-    /// account from this origin.
+    /// Makes sure that another try is due, and returns how it stands.
     ///
     /// # Errors
     /// [`Error::LoginBlocked`] if it is not.
-    pub(crate) async fn check(&self, tx: &PublicTx, limits: &Limits) -> Result<i32, Error> {
+    pub(crate) async fn check(&self, tx: &PublicTx, limits: &Limits) -> Result<Standing, Error> {
         let standing = store::standing(tx, self, limits).await?;
         if standing.wait_seconds > 0 {
             return Err(blocked(standing.wait_seconds));
         }
-        Ok(standing.failures)
+        Ok(standing)
     }
 
     /// Counts a failure.
@@ -76,8 +84,9 @@ impl Attempt {
         }
     }
 
-    /// Forgets the failures of the account, here and altogether; not those of the
-    /// origin, which could have an account of its own to clear them with.
+    /// Forgets the failures of the account, here and altogether, and remembers where
+    /// it was proved; not those of the origin, which could have an account of its own
+    /// to clear them with.
     ///
     /// # Errors
     /// If the database fails.
@@ -85,7 +94,10 @@ impl Attempt {
         for key in [&self.here, &self.account].into_iter().flatten() {
             store::forget(tx, key).await?;
         }
-        Ok(())
+        match &self.home {
+            Some(home) => store::remember(tx, home).await,
+            None => Ok(()),
+        }
     }
 }
 

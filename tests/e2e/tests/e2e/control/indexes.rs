@@ -22,6 +22,7 @@ async fn what_is_pruned_purged_or_told_again_is_found_by_an_index() {
         ("activation_tokens", "expire_time"),
         ("activation_tokens", "tenant_id"),
         ("login_attempts", "at"),
+        ("login_origins", "at"),
         ("mails", "next_time"),
         ("mails", "tenant_id"),
         ("one_time_tokens", "expire_time"),

@@ -235,6 +235,43 @@ async fn guesses_from_everywhere_block_an_account_for_half_a_minute_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_from_everywhere_keep_nobody_out_where_they_log_in() {
+    let limits = Limits {
+        failures_of_account: 3,
+        ..Limits::default()
+    };
+    let house = Logins::with(Config {
+        limits,
+        ..Config::default()
+    })
+    .await;
+    let person = house.person(Role::MEMBER).await;
+    let (home, elsewhere) = ("198.51.100.7", "198.51.100.8");
+    let enter = async |client: &str, password: &str| {
+        let entered = house.login_from(client, &person.email, password).await;
+        entered.map_or_else(|status| reason(&status), |_| "entered".to_owned())
+    };
+    assert_eq!(enter(home, PASSWORD).await, "entered");
+    for network in 0..3 {
+        let client = format!("203.0.113.{network}");
+        assert_eq!(enter(&client, WRONG).await, INVALID, "{network}");
+    }
+    halt(&house).await;
+    assert_eq!(enter(elsewhere, PASSWORD).await, BLOCKED);
+    assert_eq!(enter(home, PASSWORD).await, "entered");
+    // A month later it is a place like any.
+    let month = "update login_origins set at = at - interval '30 days'";
+    assert_eq!(house.base.sql(month).await, 1);
+    assert_eq!(enter(home, PASSWORD).await, BLOCKED);
+    // Who guesses there is slowed down as anywhere.
+    let back = "update login_origins set at = now()";
+    assert_eq!(house.base.sql(back).await, 1);
+    let fail = async || house.login_from(home, &person.email, WRONG).await;
+    let (failures, _) = until_blocked(5, fail).await;
+    assert!((5..9).contains(&failures), "{failures}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_that_bring_a_token_are_bounded_for_each_address() {
     let limits = Limits {
         token_calls_from_address: 3,

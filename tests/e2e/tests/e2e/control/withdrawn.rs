@@ -11,7 +11,8 @@ use resido_proto::{
     identity_api::v1::{
         self as proto, CreateApiKeyRequest, CreateRoleRequest, DeactivateUserRequest,
         DeleteUserRequest, InviteUserRequest, RegisterUserRequest, RevokeApiKeyRequest,
-        RotateApiKeyRequest, SetRolesRequest, UpdateRoleRequest, api_key_service_client::ApiKeyServiceClient,
+        RotateApiKeyRequest, SetRolesRequest, UpdateRoleRequest,
+        api_key_service_client::ApiKeyServiceClient,
     },
     ids::UserId,
     tenancy::v1::watch_tenants_response::Event,
