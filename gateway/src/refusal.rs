@@ -4,6 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use http::{Method, StatusCode};
 use resido_proto::error::{Failure, Kind, Violation, http_status};
+use resido_tenancy::tenant::MAINTENANCE_RETRY;
 use tonic::Status;
 
 /// A call that the gateway does not carry out.
@@ -155,7 +156,10 @@ impl Failure for Refusal {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        (self.kind() == Kind::Unavailable).then(|| Duration::from_secs(1))
+        match self {
+            Self::TenantMaintenance | Self::TenantReadOnly => Some(MAINTENANCE_RETRY),
+            _ => (self.kind() == Kind::Unavailable).then(|| Duration::from_secs(1)),
+        }
     }
 
     fn violations(&self) -> &[Violation] {

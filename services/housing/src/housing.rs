@@ -36,6 +36,9 @@ use crate::{
 /// The name under which the gateway addresses contexts to this service.
 pub const NAME: &str = "housing";
 
+/// The least version of a tenant's schema that has everything the service uses.
+pub const LEAST_SCHEMA_VERSION: i64 = 2;
+
 /// Returns the service, to be served behind a context layer.
 #[must_use]
 pub fn routes(db: TenantDatabase) -> Routes {

@@ -22,5 +22,5 @@ mod watch;
 mod work_orders;
 
 pub use error::Error;
-pub use housing::{NAME, routes};
+pub use housing::{LEAST_SCHEMA_VERSION, NAME, routes};
 use resido_proto::mask;

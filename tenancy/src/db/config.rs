@@ -1,6 +1,6 @@
 //! Settings of a pool.
 
-use std::{str::FromStr as _, time::Duration};
+use std::{fmt, str::FromStr as _, time::Duration};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -29,6 +29,40 @@ pub struct Config {
     /// Connections one tenant may hold at once; default a quarter of all, and at
     /// least two.
     pub connections_per_tenant: Option<u32>,
+    /// Which versions of a tenant's schema are served; default all.
+    pub schema_versions: SchemaVersions,
+}
+
+/// The versions of a schema that a program can serve.
+///
+/// A schema that is newer than the program is served as long as nothing was taken
+/// away since: the schema itself says what it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchemaVersions {
+    /// The least, which has all that the program uses.
+    pub least: i64,
+    /// The last that the program knows of.
+    pub known: i64,
+}
+
+impl SchemaVersions {
+    /// Every version.
+    pub const ALL: Self = Self {
+        least: 0,
+        known: i64::MAX,
+    };
+
+    /// Whether a schema of `version` is served, which needs a program that knows
+    /// `needs`.
+    pub(super) fn serve(self, version: i64, needs: i64) -> bool {
+        version >= self.least && needs <= self.known
+    }
+}
+
+impl fmt::Display for SchemaVersions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.least, self.known)
+    }
 }
 
 impl Config {
@@ -45,6 +79,7 @@ impl Config {
             max_lifetime: Duration::from_secs(15 * 60),
             max_tenants_per_connection: 300,
             connections_per_tenant: None,
+            schema_versions: SchemaVersions::ALL,
         }
     }
 
@@ -94,6 +129,21 @@ mod tests {
         assert_eq!(share(4, None), 2);
         assert_eq!(share(1, None), 1);
         assert_eq!(share(8, Some(20)), 8);
+    }
+
+    #[test]
+    fn a_schema_is_served_from_what_is_used_to_what_was_taken_away() {
+        let served = SchemaVersions { least: 3, known: 5 };
+        for (version, needs, serves) in [
+            (2, 0, false),
+            (3, 0, true),
+            (5, 5, true),
+            (9, 5, true),
+            (9, 6, false),
+        ] {
+            assert_eq!(served.serve(version, needs), serves, "{version}, {needs}");
+        }
+        assert!(SchemaVersions::ALL.serve(0, i64::MAX));
     }
 
     #[test]

@@ -5,7 +5,12 @@ use std::{borrow::Cow, time::Duration};
 use resido_proto::error::{Failure, Kind};
 use tokio_postgres::error::SqlState;
 
+use super::SchemaVersions;
 use crate::tenant::MAINTENANCE_RETRY;
+
+/// When to come back to a tenant that is being upgraded: a migration of one takes
+/// less, a rollout of a program more.
+const UPGRADE_WAIT: Duration = Duration::from_secs(2);
 
 /// A failure of the database or of a transaction.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,14 @@ pub enum Error {
     /// The tenant is closed for maintenance.
     #[error("the tenant is closed for maintenance")]
     Maintenance,
+    /// The schema has a version that this program does not serve.
+    #[error("the tenant's schema has version {found}; this program serves {served}")]
+    Upgrading {
+        /// The schema's.
+        found: i64,
+        /// What is served.
+        served: SchemaVersions,
+    },
     /// The opening did not arrive in the tenant's schema under its role.
     #[error("the opening check found another schema or role")]
     CheckFailed,
@@ -141,9 +154,11 @@ fn has_io_source(error: &tokio_postgres::Error) -> bool {
 impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Away(_) | Self::PoolBusy | Self::ReadOnly | Self::Maintenance => {
-                Kind::Unavailable
-            }
+            Self::Away(_)
+            | Self::PoolBusy
+            | Self::ReadOnly
+            | Self::Maintenance
+            | Self::Upgrading { .. } => Kind::Unavailable,
             Self::TenantBusy => Kind::ResourceExhausted,
             Self::Deadline | Self::Timeout(_) => Kind::DeadlineExceeded,
             Self::Conflict(_) | Self::TenantChanged => Kind::Aborted,
@@ -168,6 +183,7 @@ impl Failure for Error {
             Self::TenantChanged => "TENANT_CHANGED",
             Self::ReadOnly => "TENANT_READ_ONLY",
             Self::Maintenance => "TENANT_MAINTENANCE",
+            Self::Upgrading { .. } => "TENANT_UPGRADING",
             Self::Constraint(_) => "CONSTRAINT_VIOLATED",
             Self::CommitUnknown(_) => "COMMIT_UNKNOWN",
             Self::Url { .. }
@@ -189,6 +205,7 @@ impl Failure for Error {
             Self::TenantChanged => "the tenant has changed meanwhile; try again",
             Self::ReadOnly => "the tenant is read-only during maintenance",
             Self::Maintenance => "the tenant is closed for maintenance",
+            Self::Upgrading { .. } => "the tenant is being upgraded; try again",
             Self::Constraint(_) => "the change breaks a rule of the data",
             Self::CommitUnknown(_) => "it is not known whether the change took place",
             Self::Url { .. }
@@ -202,9 +219,10 @@ impl Failure for Error {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        match self.kind() {
-            _ if matches!(self, Self::ReadOnly | Self::Maintenance) => Some(MAINTENANCE_RETRY),
-            Kind::Unavailable | Kind::ResourceExhausted => Some(Duration::from_secs(1)),
+        match (self, self.kind()) {
+            (Self::Upgrading { .. }, _) => Some(UPGRADE_WAIT),
+            (Self::ReadOnly | Self::Maintenance, _) => Some(MAINTENANCE_RETRY),
+            (_, Kind::Unavailable | Kind::ResourceExhausted) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }

@@ -29,11 +29,12 @@ mod listen;
 mod params;
 mod pool;
 mod public;
+mod session;
 mod slot;
 mod tenant;
 mod transaction;
 
-pub use config::Config;
+pub use config::{Config, SchemaVersions};
 pub use copy::CopyOut;
 pub use error::Error;
 pub use list::{Ask, Column, ListRequest, Listing, Rows};
@@ -42,6 +43,7 @@ pub use params::Param;
 #[doc(hidden)]
 pub use params::typed as __typed;
 pub use public::{PublicDatabase, PublicTx};
+pub use session::Session;
 pub use tenant::{Access, TenantDatabase, TenantTx};
 pub use tokio_postgres::Row;
 

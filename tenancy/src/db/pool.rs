@@ -1,7 +1,10 @@
 //! The pool: hands out connections, one per transaction.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -9,7 +12,10 @@ use bb8::{PooledConnection, RunError};
 use resido_observability::Metrics;
 use tokio::{sync::watch, time::Instant};
 
-use super::{Config, Error, slot::Manager};
+use super::{
+    Config, Error,
+    slot::{Manager, Slot},
+};
 
 /// Failures to connect are logged no more often than this.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
@@ -26,6 +32,7 @@ pub(super) struct Pool {
     pub(super) metrics: Metrics,
     pool: bb8::Pool<Manager>,
     failures: watch::Sender<()>,
+    is_closed: Arc<AtomicBool>,
 }
 
 /// Hears of connections that could not be opened: the pool tells nobody who
@@ -34,19 +41,24 @@ pub(super) struct Pool {
 struct Failures {
     told: watch::Sender<()>,
     logged: Arc<Mutex<Option<Instant>>>,
+    is_closed: Arc<AtomicBool>,
 }
 
 impl Failures {
-    fn new(told: watch::Sender<()>) -> Self {
+    fn new(told: watch::Sender<()>, is_closed: Arc<AtomicBool>) -> Self {
         Self {
             told,
             logged: Arc::default(),
+            is_closed,
         }
     }
 }
 
 impl bb8::ErrorSink<Error> for Failures {
     fn sink(&self, error: Error) {
+        if self.is_closed.load(Ordering::Acquire) {
+            return;
+        }
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         // While the database is away, every caller that waits tries.
         if logged.is_none_or(|at| at.elapsed() > LOG_INTERVAL) {
@@ -71,6 +83,7 @@ impl Pool {
         let database = postgres.get_dbname().unwrap_or_default().to_owned();
         let manager = Manager::new(name, &config, postgres, metrics.clone())?;
         let failures = watch::Sender::new(());
+        let is_closed = Arc::<AtomicBool>::default();
         let pool = bb8::Pool::builder()
             .max_size(config.max_connections.max(1))
             .connection_timeout(config.acquire_timeout)
@@ -79,7 +92,10 @@ impl Pool {
             .max_lifetime(None)
             .idle_timeout(Duration::from_secs(300))
             .retry_connection(false)
-            .error_sink(Box::new(Failures::new(failures.clone())))
+            .error_sink(Box::new(Failures::new(
+                failures.clone(),
+                Arc::clone(&is_closed),
+            )))
             .queue_strategy(bb8::QueueStrategy::Lifo)
             .build_unchecked(manager);
         Ok(Self {
@@ -89,12 +105,22 @@ impl Pool {
             metrics,
             pool,
             failures,
+            is_closed,
         })
+    }
+
+    /// Gives out no connection any more, and says nothing of those that are still
+    /// being opened.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
     }
 
     /// Takes a connection, waiting no longer than the deadline. Where none is
     /// open and none can be opened, there is nothing to wait for.
     pub(super) async fn lease(&self, deadline: Option<Instant>) -> Result<Lease, Error> {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(Error::Away(None));
+        }
         let taken = async {
             let mut failures = self.failures.subscribe();
             tokio::select! {
@@ -116,6 +142,11 @@ impl Pool {
         self.metrics
             .pool(self.name, state.connections, state.idle_connections);
         leased
+    }
+
+    /// Opens a connection that is never in the pool.
+    pub(super) async fn dedicated(&self) -> Result<Slot, Error> {
+        self.pool.dedicated_connection().await
     }
 
     /// Waits until a connection could not be opened while there is no other.

@@ -10,6 +10,7 @@ use tokio_postgres::Row;
 use super::{
     Config, CopyOut, Error, ListRequest, Listener, Listing, Rows, list, params,
     pool::{Lease, OPENING_TRIES, Pool},
+    slot::Slot,
     transaction::{Kind, Params, Transaction},
 };
 use crate::tenant::{RoleNames, SchemaName};
@@ -42,6 +43,11 @@ impl PublicDatabase {
         Ok(Self {
             pool: Pool::new("control", config, metrics)?,
         })
+    }
+
+    /// Opens no transaction any more, here or by a clone: the server is about to stop.
+    pub fn close(&self) {
+        self.pool.close();
     }
 
     /// Returns the name of the database, which role names begin with.
@@ -84,6 +90,11 @@ impl PublicDatabase {
     /// If the name is no identifier.
     pub fn listen(&self, channel: &str) -> Result<Listener, Error> {
         Listener::start(&self.pool.config, channel)
+    }
+
+    /// Opens a connection that the pool does not count.
+    pub(super) async fn dedicated(&self) -> Result<Slot, Error> {
+        self.pool.dedicated().await
     }
 
     async fn begin_within(

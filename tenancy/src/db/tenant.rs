@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{
-    Config, Error, ListRequest, Listing, Rows,
+    Config, Error, ListRequest, Listing, Rows, SchemaVersions,
     admission::Admission,
     list,
     pool::{Lease, OPENING_TRIES, Pool},
@@ -30,7 +30,7 @@ const SETTINGS: &str = "
 /// Reads back where the transaction arrived, and the tenant's fence.
 const CHECK: &str = "
     select current_schema()::text as schema, current_user::text as role,
-           tenant_id, epoch, mode
+           tenant_id, epoch, mode, schema_version, needs_version
       from _tenant";
 
 /// What a transaction is opened for.
@@ -131,7 +131,8 @@ impl TenantDatabase {
             }
             other => other?,
         };
-        match check(checked.as_ref(), ctx, access, (schema.as_str(), &role)) {
+        let checked = check(checked.as_ref(), ctx, access, (schema.as_str(), &role));
+        match checked.and_then(|versions| gate(versions, limits.schema_versions)) {
             Ok(()) => Ok(tx),
             Err(Error::CheckFailed) => {
                 tx.distrust();
@@ -152,7 +153,7 @@ fn check(
     ctx: &TenantContext,
     access: Access,
     expected: (&str, &str),
-) -> Result<(), Error> {
+) -> Result<(i64, i64), Error> {
     let row = row.ok_or(Error::CheckFailed)?;
     let place = (
         row.try_get::<_, &str>("schema")?,
@@ -168,9 +169,22 @@ fn check(
         _ if epoch > ctx.epoch() => Err(Error::TenantChanged),
         "closed" => Err(Error::Maintenance),
         "ro" if access == Access::Write => Err(Error::ReadOnly),
-        "rw" | "ro" => Ok(()),
+        "rw" | "ro" => Ok((
+            row.try_get("schema_version")?,
+            row.try_get("needs_version")?,
+        )),
         // `moved`, and whatever a later version may add.
         _ => Err(Error::TenantChanged),
+    }
+}
+
+/// Refuses a schema that this program cannot serve, before it meets a statement.
+fn gate((version, needs): (i64, i64), served: SchemaVersions) -> Result<(), Error> {
+    if served.serve(version, needs) {
+        Ok(())
+    } else {
+        let found = version;
+        Err(Error::Upgrading { found, served })
     }
 }
 
