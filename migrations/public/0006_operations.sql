@@ -97,25 +97,3 @@ begin
 end
 $$;
 
--- Runs of migrations over tenants.
-create table migration_runs (
-    id             uuid primary key,
-    state          text not null default 'running',
-    target_version bigint not null,
-    total          integer not null,
-    done           integer not null,
-    failed         integer not null default 0,
-    -- What came of the tenants that failed, the first hundred.
-    failures       jsonb not null default '[]',
-    actor          text not null,
-    create_time    timestamptz not null default now(),
-    end_time       timestamptz,
-    -- Until when its process is believed to live.
-    lease_until    timestamptz,
-    constraint migration_runs_state_check
-        check (state in ('running', 'succeeded', 'failed', 'abandoned')),
-    constraint migration_runs_lease_check check ((state = 'running') = (lease_until is not null))
-);
--- One at a time.
-create unique index migration_runs_running on migration_runs (state) where state = 'running';
-create index migration_runs_page on migration_runs (create_time, id);

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, path::PathBuf, time::Duration};
 
-use resido_proto::error::{Failure, Kind};
+use resido_proto::{
+    error::{Failure, Invalid, Kind, Violation},
+    ids::TenantId,
+};
 use resido_tenancy::{db, tenant::InvalidIdentifier};
 
 use crate::Dependent;
@@ -40,6 +43,55 @@ pub enum Error {
         /// Which file.
         version: i64,
     },
+    /// A file is missing that is older than one that was applied.
+    #[error("{set} migration {version} is missing, and later ones were applied")]
+    Gap {
+        /// Which set.
+        set: &'static str,
+        /// Which file.
+        version: i64,
+    },
+    /// A file ended as another role or in another schema than it began.
+    #[error("migration {0} left its tenant")]
+    Strayed(i64),
+    /// There is no file that undoes this one.
+    #[error("migration {0} has no file that undoes it")]
+    NoWayBack(i64),
+    /// An index was built and is not valid.
+    #[error("migration {version} left the index `{index}` invalid")]
+    InvalidIndex {
+        /// Which file.
+        version: i64,
+        /// Its name.
+        index: String,
+    },
+    /// An old transaction would keep an index from being built.
+    #[error("process {pid} (`{tag}`) has had a transaction open for {seconds} s")]
+    OldSnapshot {
+        /// The server's process.
+        pid: i32,
+        /// What the connection calls itself; it names a tenant's schema.
+        tag: String,
+        /// How long already.
+        seconds: i64,
+    },
+    /// The run cannot be gone on with, or undone.
+    #[error("{0}")]
+    Run(&'static str),
+    /// A tenant that was named is not in service.
+    #[error("tenant {id} is {}", .state.as_deref().unwrap_or("unknown"))]
+    NotServed {
+        /// Which one.
+        id: TenantId,
+        /// Its state, if there is such a tenant.
+        state: Option<String>,
+    },
+    /// What is kept of a run cannot be read.
+    #[error("the {0} of a run cannot be read")]
+    Stored(&'static str),
+    /// What is asked of a run makes no sense.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
     /// Another process migrates.
     #[error("another process is migrating")]
     Locked,
@@ -88,6 +140,20 @@ impl Error {
         }
     }
 
+    /// Returns the error with all its causes, for operators: it may name what is
+    /// inside a schema.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    }
+
     fn database(&self) -> Option<&db::Error> {
         match self {
             // What a file does wrong is a fault of ours, whatever its SQLSTATE.
@@ -105,7 +171,12 @@ impl Failure for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Locked => Kind::Unavailable,
-            Self::Dependents { .. } => Kind::FailedPrecondition,
+            Self::NotServed { state: None, .. } => Kind::NotFound,
+            Self::NotServed { .. }
+            | Self::Dependents { .. }
+            | Self::NoWayBack(_)
+            | Self::Run(_) => Kind::FailedPrecondition,
+            Self::Invalid(invalid) => invalid.kind(),
             other => other.database().map_or(Kind::Internal, Failure::kind),
         }
     }
@@ -114,6 +185,17 @@ impl Failure for Error {
         match self {
             Self::Locked => "MIGRATION_RUNNING",
             Self::Dependents { .. } => "TENANT_HAS_DEPENDENTS",
+            Self::Run(_) => "MIGRATION_RUN_STATE",
+            Self::Changed { .. } => "MIGRATION_CHANGED",
+            Self::Gap { .. } => "MIGRATION_GAP",
+            Self::Ahead { .. } => "MIGRATION_AHEAD",
+            Self::Strayed(_) => "MIGRATION_STRAYED",
+            Self::NoWayBack(_) => "MIGRATION_NO_WAY_BACK",
+            Self::InvalidIndex { .. } => "INDEX_INVALID",
+            Self::OldSnapshot { .. } => "OLD_SNAPSHOT",
+            Self::NotServed { state: None, .. } => "RESOURCE_NOT_FOUND",
+            Self::NotServed { .. } => "TENANT_STATE",
+            Self::Invalid(invalid) => invalid.reason(),
             other => other.database().map_or("INTERNAL", Failure::reason),
         }
     }
@@ -122,11 +204,22 @@ impl Failure for Error {
         match self {
             Self::Locked => "a migration is running; try again".into(),
             // How many, and no names: these are of the database's inside.
-            Self::Dependents { .. } => self.to_string().into(),
+            Self::Dependents { .. }
+            | Self::NotServed { .. }
+            | Self::NoWayBack(_)
+            | Self::Run(_) => self.to_string().into(),
+            Self::Invalid(invalid) => invalid.public_message(),
             other => other.database().map_or(
                 Cow::Borrowed("an internal error occurred"),
                 Failure::public_message,
             ),
+        }
+    }
+
+    fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Invalid(invalid) => invalid.violations(),
+            _ => &[],
         }
     }
 

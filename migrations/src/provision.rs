@@ -7,14 +7,17 @@ use resido_tenancy::{
 };
 
 use crate::{
-    Error, Sets, history,
+    Error, Form, Migration, Set, Sets,
+    alone::within_a_transaction,
+    change::{self, Place, Tell},
+    history,
     statement::{TENANT_LOCKS, column, lock, script},
 };
 
 const VERSION: &str = "select current_setting('server_version_num')::int4 as version";
 const KNOWN: &str = "select 1 from pg_roles where rolname = $1";
-const FENCE: &str = "insert into _tenant (tenant_id, epoch, mode, schema_version)
-    values ($1, $2, 'rw', $3)";
+const FENCE: &str = "insert into _tenant (tenant_id, epoch, mode, schema_version, needs_version)
+    values ($1, $2, 'rw', $3, $4)";
 const SET_FENCE: &str = "update _tenant set epoch = $1, mode = $2";
 
 /// What `_tenant` is; the same in every schema.
@@ -24,7 +27,9 @@ const FENCE_TABLE: &str = "
         tenant_id      uuid not null,
         epoch          bigint not null,
         mode           text not null check (mode in ('rw', 'ro', 'closed', 'moved')),
-        schema_version bigint not null
+        schema_version bigint not null,
+        -- The least version that a program must know to serve the schema.
+        needs_version  bigint not null default 0
     );";
 
 /// A tenant whose schema is to be made.
@@ -91,7 +96,8 @@ pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result
     script(tx, FENCE_TABLE).await?;
     script(tx, history::TABLE).await?;
     let version = sets.tenant.latest();
-    tx.execute(FENCE, params![tenant.id.as_uuid(), tenant.epoch, version])
+    let (id, needs) = (tenant.id.as_uuid(), sets.tenant.needs(version));
+    tx.execute(FENCE, params![id, tenant.epoch, version, needs])
         .await?;
     // Rights on what migrations make come with it: granting on all tables of a
     // schema costs a walk over the tables of all tenants.
@@ -107,12 +113,45 @@ pub async fn provision(tx: &PublicTx, sets: &Sets, tenant: &NewTenant) -> Result
         ),
     )
     .await?;
-    for migration in &sets.tenant.migrations {
-        history::apply(tx, migration).await?;
-    }
+    fill(
+        tx,
+        &sets.tenant,
+        &Place::of_tenant(tx.database(), tenant.id),
+    )
+    .await?;
     tx.leave_tenant().await?;
-    history::reach(tx, &sets.tenant, tenant.id, version).await?;
+    change::reach(tx, &sets.tenant, tenant.id, version, Tell::Nobody).await?;
     Ok(version)
+}
+
+/// Makes an empty schema what the files say: from the baseline, if there is one,
+/// and the files after it.
+pub(crate) async fn fill(tx: &PublicTx, set: &Set, place: &Place) -> Result<(), Error> {
+    let mut from = 0;
+    if let Some(baseline) = &set.baseline {
+        from = baseline.version;
+        script(tx, &baseline.sql).await?;
+        for migration in set.migrations.iter().filter(|m| m.version <= from) {
+            change::record(tx, migration, place, (0, None)).await?;
+        }
+    }
+    for migration in set.migrations.iter().filter(|m| m.version > from) {
+        apply(tx, migration, place).await?;
+    }
+    Ok(())
+}
+
+/// Applies a file to an empty schema. What otherwise runs on its own need not:
+/// nobody waits for these tables.
+async fn apply(tx: &PublicTx, migration: &Migration, place: &Place) -> Result<(), Error> {
+    if migration.header.form == Form::Transaction {
+        return change::apply(tx, migration, place, None).await;
+    }
+    let inside = Migration {
+        sql: within_a_transaction(&migration.sql),
+        ..migration.clone()
+    };
+    change::apply(tx, &inside, place, None).await
 }
 
 /// Returns how a role is granted to one that acts as it, and to one that may

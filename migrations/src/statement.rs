@@ -1,5 +1,6 @@
 //! The few statements that making and migrating have in common.
 
+use resido_proto::ids::TenantId;
 use resido_tenancy::db::{PublicTx, Row, params};
 use tokio_postgres::types::FromSql;
 
@@ -12,6 +13,9 @@ pub(crate) const PUBLIC_LOCK: (i32, i32) = (0x5265_7302, 0);
 
 const LOCK: &str = "select pg_try_advisory_xact_lock($1, $2) as locked";
 
+const ADMIT: &str = "
+    select pg_try_advisory_xact_lock($1, $2) as locked,
+           (select state from tenants where id = $3) as state";
 const SHARE: &str = "select pg_try_advisory_xact_lock_shared($1, $2) as locked";
 
 /// Keeps migrations and the removal of a tenant away until the transaction ends;
@@ -35,6 +39,40 @@ pub(crate) async fn lock(tx: &PublicTx, class: i32, number: i32) -> Result<(), E
         Ok(())
     } else {
         Err(Error::Locked)
+    }
+}
+
+/// Whose tenants are worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admits {
+    /// Those in service: active, suspended, or in maintenance.
+    InService,
+    /// All, for one that is to come back.
+    Everybody,
+}
+
+/// Takes a tenant's advisory lock, without waiting, and looks whether it is still
+/// to be worked on.
+pub(crate) async fn admit(
+    tx: &PublicTx,
+    (tenant, lock_no): (TenantId, i32),
+    admits: Admits,
+) -> Result<(), Error> {
+    let id = tenant.as_uuid();
+    let row = tx
+        .query_one(ADMIT, params![TENANT_LOCKS, lock_no, id])
+        .await?;
+    if !column::<bool>(&row, "locked")? {
+        return Err(Error::Locked);
+    }
+    let state: Option<String> = column(&row, "state")?;
+    let serves = ["active", "suspended", "maintenance"];
+    let is_served = state
+        .as_deref()
+        .is_some_and(|state| serves.contains(&state));
+    match admits {
+        Admits::InService if !is_served => Err(Error::NotServed { id: tenant, state }),
+        _ => Ok(()),
     }
 }
 

@@ -42,17 +42,17 @@ impl Settings {
     /// Lays the flags of migrations over the file's section.
     pub(crate) fn with_migrations(mut self, flags: &Migrations) -> Result<Self> {
         let section = &mut self.migrations;
-        if let Some(dir) = &flags.dir {
+        if let Some(dir) = &flags.files.dir {
             // The flag starts from this folder, not from the file's.
             section.dir = Some(path::absolute(dir)?);
         }
         section.run = flags.run_migrations.unwrap_or(section.run);
-        section.concurrency = flags.tenant_concurrency.or(section.concurrency);
-        if let Some(timeout) = flags.tenant_timeout {
+        section.concurrency = flags.speed.tenant_concurrency.or(section.concurrency);
+        if let Some(timeout) = flags.speed.tenant_timeout {
             section.tenant_milliseconds = u64::try_from(timeout.as_millis())?;
         }
-        section.log |= flags.tenant_log;
-        section.tenant.clone_from(&flags.tenant);
+        section.log |= flags.speed.tenant_log;
+        section.tenants.clone_from(&flags.named.tenant);
         let faults = self.faults();
         if !faults.is_empty() {
             bail!("the settings are wrong:\n{}", faults.join("\n"));
@@ -63,19 +63,19 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use clap::Parser as _;
 
     use super::*;
-    use crate::settings::RunMigrations;
+    use crate::{
+        cli::{Cli, Command},
+        settings::RunMigrations,
+    };
 
-    fn flags() -> Migrations {
-        Migrations {
-            dir: None,
-            run_migrations: None,
-            tenant_concurrency: None,
-            tenant_timeout: None,
-            tenant_log: false,
-            tenant: None,
+    fn flags(said: &[&str]) -> Migrations {
+        let line = ["resido", "up"].iter().chain(said);
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Up(up) => up.migrations,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -84,28 +84,27 @@ mod tests {
         let mut file = Settings::default();
         file.migrations.run = RunMigrations::Require;
         file.migrations.concurrency = Some(3);
-        let left = file.clone().with_migrations(&flags()).unwrap();
+        let left = file
+            .clone()
+            .with_migrations(&Migrations::default())
+            .unwrap();
         assert_eq!(left.migrations, file.migrations);
-        let said = Migrations {
-            run_migrations: Some(RunMigrations::Off),
-            tenant_timeout: Some(Duration::from_millis(500)),
-            dir: Some("sql".into()),
-            tenant: Some("acme".parse().unwrap()),
-            ..flags()
-        };
+        let said = flags(&[
+            "--run-migrations=off",
+            "--tenant-timeout=500ms",
+            "--migrations=sql",
+            "--tenant=acme",
+        ]);
         let laid = file.with_migrations(&said).unwrap().migrations;
         assert_eq!((laid.run, laid.concurrency), (RunMigrations::Off, Some(3)));
         assert_eq!(laid.tenant_milliseconds, 500);
         assert!(laid.dir.unwrap().is_absolute());
-        assert_eq!(laid.tenant, said.tenant);
+        assert_eq!(laid.tenants, said.named.tenant);
     }
 
     #[test]
     fn a_flag_out_of_range_is_refused() {
-        let said = Migrations {
-            tenant_concurrency: Some(0),
-            ..flags()
-        };
+        let said = flags(&["--tenant-concurrency=0"]);
         assert!(Settings::default().with_migrations(&said).is_err());
     }
 }

@@ -3,13 +3,16 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use resido_migrations::{Options, Report, Sets, migrate_public, migrate_tenants, status};
+use resido_migrations::{
+    Error, Event, Request, Run, RunState, Runner, Selection, Sets, migrate_public, status,
+};
 use resido_proto::ids::TenantId;
 use resido_tenancy::{
     db::{PublicDatabase, params},
     tenant::Selector,
 };
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     progress::Progress,
@@ -19,6 +22,30 @@ use crate::{
 /// How long a start waits for the tenants' migrations; a large fleet goes on in
 /// the background.
 const START_WAIT: Duration = Duration::from_secs(10);
+
+/// Between looks at whether another process has finished.
+const NEXT_LOOK: Duration = Duration::from_secs(5);
+
+/// Migrations of tenants that go on beside the service.
+#[derive(Debug)]
+pub(crate) struct Migrating {
+    work: JoinHandle<()>,
+    /// Dropped, it tells them to end.
+    stop: DropGuard,
+}
+
+impl Migrating {
+    /// Begins with no more tenants and lets those under way end.
+    pub(crate) async fn end(self) {
+        drop(self.stop);
+        if self.work.await.is_err() {
+            tracing::error!("the tenants' migrations broke off");
+        }
+    }
+}
+
+/// Who runs migrations at start.
+const ACTOR: &str = "start";
 
 /// A slug may be that of one living tenant, and of any number of dead ones.
 const FIND: &str = "
@@ -44,7 +71,7 @@ pub(crate) async fn at_start(
     sets: &Arc<Sets>,
     settings: &Settings,
     progress: &Progress,
-) -> Result<Option<JoinHandle<()>>> {
+) -> Result<Option<Migrating>> {
     let policy = settings.migrations.run;
     match policy {
         RunMigrations::Off => return Ok(None),
@@ -67,37 +94,41 @@ pub(crate) async fn at_start(
     if policy == RunMigrations::Public {
         return Ok(None);
     }
-    let options = options(db, settings).await?;
-    let mut work = tokio::spawn(tenants(
-        db.clone(),
-        Arc::clone(sets),
-        options,
-        progress.clone(),
-    ));
+    let runner = Runner::new(db.clone(), Arc::clone(sets));
+    let request = Request {
+        selection: Selection {
+            tenants: find_all(db, &settings.migrations.tenants).await?,
+            ..Selection::default()
+        },
+        pace: settings.migrations.pace(),
+        ..Request::of(ACTOR)
+    };
+    let log = settings.migrations.log;
+    let stop = CancellationToken::new();
+    let heard = (progress.clone(), log);
+    let mut work = tokio::spawn(tenants(runner, request, heard, stop.clone()));
     match tokio::time::timeout(START_WAIT, &mut work).await {
         Ok(done) => done
             .map(|()| None)
             .context("the tenants' migrations broke off"),
         Err(_) => {
             progress.tell("tenants are still being migrated");
-            Ok(Some(work))
+            let stop = stop.drop_guard();
+            Ok(Some(Migrating { work, stop }))
         }
     }
 }
 
-/// Returns how tenants are migrated, with the one that alone shall be.
+/// Finds the tenants that were named.
 ///
 /// # Errors
 /// If there is no such tenant, or it has no schema to migrate.
-pub(crate) async fn options(db: &PublicDatabase, settings: &Settings) -> Result<Options> {
-    let only = match &settings.migrations.tenant {
-        Some(selector) => Some(find(db, selector).await?),
-        None => None,
-    };
-    Ok(Options {
-        only,
-        ..settings.migrations.options()
-    })
+pub(crate) async fn find_all(db: &PublicDatabase, named: &[Selector]) -> Result<Vec<TenantId>> {
+    let mut found = Vec::with_capacity(named.len());
+    for selector in named {
+        found.push(find(db, selector).await?);
+    }
+    Ok(found)
 }
 
 async fn find(db: &PublicDatabase, selector: &Selector) -> Result<TenantId> {
@@ -119,13 +150,42 @@ async fn find(db: &PublicDatabase, selector: &Selector) -> Result<TenantId> {
     Ok(TenantId::from_uuid(row.try_get("id")?))
 }
 
-async fn tenants(db: PublicDatabase, sets: Arc<Sets>, options: Options, progress: Progress) {
-    match migrate_tenants(&db, &sets, &options).await {
-        Ok(report) => tell(&report, &progress),
-        Err(error) => tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "the tenants' migrations could not run"
-        ),
+async fn tenants(
+    runner: Runner,
+    request: Request,
+    (progress, log): (Progress, bool),
+    stop: CancellationToken,
+) {
+    let tell = |event: Event| {
+        if let Event::Tenant(came) = event
+            && log
+        {
+            tracing::info!(
+                tenant.id = %came.tenant,
+                outcome = came.state.as_str(),
+                version = came.version,
+                "tenant worked on"
+            );
+        }
+    };
+    loop {
+        match runner.run(&request, &stop, &tell).await {
+            Ok(Some(run)) => return report(&run, &progress),
+            Ok(None) => return,
+            // Of several processes that start together one does it; should that
+            // one die, another does.
+            Err(Error::Locked) => tracing::info!("another process migrates the tenants"),
+            Err(error) => {
+                return tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the tenants' migrations could not run"
+                );
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(NEXT_LOOK) => {}
+            () = stop.cancelled() => return,
+        }
     }
 }
 
@@ -135,13 +195,15 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{ending}")
 }
 
-fn tell(report: &Report, progress: &Progress) {
-    if !report.tenants.is_empty() {
-        let (all, failed) = (report.tenants.len(), report.failures());
-        let migrated = counted(all - failed, "tenant");
-        progress.tell(&format!("migrated {migrated}, {failed} failed"));
-    }
-    if report.failures() > 0 {
-        tracing::error!(failed = report.failures(), "tenants could not be migrated");
+fn report(run: &Run, progress: &Progress) {
+    let migrated = counted(usize::try_from(run.done).unwrap_or_default(), "tenant");
+    progress.tell(&format!("migrated {migrated}, {} failed", run.failed));
+    if run.state != RunState::Succeeded {
+        tracing::error!(
+            run = %run.id,
+            state = run.state.as_str(),
+            failed = run.failed,
+            "tenants could not be migrated"
+        );
     }
 }

@@ -56,7 +56,7 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         Command::Gateway(flags) => commands::gateway(&flags, settings).await,
         Command::ControlPlane(flags) => Box::pin(commands::control_plane(&flags, settings)).await,
         Command::Housing(flags) => commands::housing(&flags, settings).await,
-        Command::Migrate(command) => commands::migrate(&command, settings, format).await,
+        Command::Migrate(command) => Box::pin(commands::migrate(&command, settings, format)).await,
         Command::Tenants(flags) => Box::pin(commands::tenants(&flags, settings, format)).await,
         Command::Users(flags) => Box::pin(commands::users(&flags, settings, format)).await,
         Command::Audit(flags) => Box::pin(commands::audit(&flags, settings, format)).await,

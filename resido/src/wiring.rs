@@ -5,13 +5,16 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, Result};
 use jsonwebtoken::jwk::JwkSet;
 use resido_gateway::{Access, Gateway, HttpRule, MethodConfig, Upstream};
+use resido_migrations::Sets;
 use resido_observability::Metrics;
 use resido_proto::DESCRIPTOR_SET;
 use resido_tenancy::{
     context::{Signer, Verifier},
+    db::Config,
     keys::SigningKey,
     server::ContextLayer,
 };
+use secrecy::SecretString;
 use tonic::service::Routes;
 
 use crate::{data_dir::DataDir, settings::Settings};
@@ -26,6 +29,12 @@ pub(crate) struct Part {
     pub(crate) name: &'static str,
     /// Full names of its gRPC services.
     pub(crate) services: &'static [&'static str],
+}
+
+/// Returns how the housing service reaches its tables.
+pub(crate) fn housing_database(settings: &Settings, url: SecretString, sets: &Sets) -> Config {
+    let least = resido_housing::LEAST_SCHEMA_VERSION;
+    settings.database.service(url, least, sets)
 }
 
 /// Google's service, whose proto carries no policy of ours.

@@ -138,7 +138,7 @@ pub(crate) enum Tenants {
     Delete {
         #[command(flatten)]
         which: OneTenant,
-        /// Days in which it can be restored, 0 to 365
+        /// Days in which it can be restored, 0 to 365; with 0 its data is gone at once
         #[arg(long, default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=365))]
         grace: u16,
         /// Why, for the record
@@ -180,7 +180,8 @@ pub(crate) enum Tenants {
     Export {
         #[command(flatten)]
         which: OneTenant,
-        /// The file to write; it must not exist [default: SLUG.tar]
+        /// The file to write, which must not exist, or `-` for standard output
+        /// [default: SLUG.tar]
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },

@@ -19,7 +19,10 @@ pub(crate) use control::{
 };
 pub(crate) use database::{Database, Db, Login};
 pub(crate) use keys::{KeyCommands, Keys};
-pub(crate) use migrate::{Migrate, Migrations, SetName};
+pub(crate) use migrate::{
+    Migrate, MigrateLook, MigrateOn, MigratePlan, MigrateTarget, MigrateUp, Migrations, NEW_DIR,
+    Selected, SetName, Stages,
+};
 pub use root::Cli;
 pub(crate) use root::{Command, Described, Format, Global, LogFormat};
 pub(crate) use serve::{ControlPlane, Gateway, Housing, Service, Up};

@@ -12,7 +12,8 @@ use super::{
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 the command line is wrong, 130 told to end twice.
-Of `migrate up`: 0 all current, 1 some tenants failed, 2 refused, 3 another process migrates.
+Of `migrate`: 1 some tenants failed, or `verify` found what differs, 2 refused, not confirmed,
+halted or interrupted, 3 another process migrates.
 Of `tenants`, `users`, `audit`: 1 failed, 2 not confirmed, 3 a rule forbids it, 4 there is no such thing.
 
 Settings: flags win over the environment, that over resido.toml, that over the defaults.
@@ -201,6 +202,31 @@ mod tests {
             "{help}"
         );
         assert!(!help.contains("[default: ]"), "{help}");
+    }
+
+    #[test]
+    fn no_migration_command_takes_a_flag_that_it_ignores() {
+        let run = "01900000-0000-7000-8000-000000000001";
+        for (command, flag, taken) in [
+            (&["retry", run][..], "--tenant-timeout=5s", true),
+            (&["retry", run], "--canary=2", false),
+            (&["resume", run], "--where=plan=free", false),
+            (&["resume", run], "--yes", false),
+            (&["rollback", run], "--canary=2", true),
+            (&["rollback", run], "--yes", true),
+            (&["rollback", run], "--tenant=acme", false),
+            (&["rollback", run], "--dry-run", false),
+            (&["rollback", run], "--rehearse", false),
+            (&["status"], "--tenant=acme", false),
+            (&["runs"], "--tenant-log", false),
+            (&["plan"], "--tenant-concurrency=2", false),
+            (&["verify"], "--tenant=acme", true),
+            (&["up"], "--run-migrations=off", false),
+        ] {
+            let line = [&["resido", "migrate"], command, &[flag]].concat();
+            let parsed = Cli::try_parse_from(&line);
+            assert_eq!(parsed.is_ok(), taken, "{line:?}");
+        }
     }
 
     #[test]

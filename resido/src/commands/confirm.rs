@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 
 use super::control::Refused;
 
-/// Exit code of a command that was not confirmed.
-const NOT_CONFIRMED: u8 = 2;
+/// Exit code of a command that was not confirmed, or asks for what makes no sense.
+const REFUSED: u8 = 2;
 
 /// Exit code where there is no such thing.
 const MISSING: u8 = 4;
@@ -24,6 +24,11 @@ struct NotConfirmed(String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Missing(pub(super) String);
+
+/// What a command asks for makes no sense, or not here.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Wrong(pub(super) String);
 
 /// Whether the command line said yes already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +83,8 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.downcast_ref::<Missing>().is_some() {
         return ExitCode::from(MISSING);
     }
-    if error.downcast_ref::<NotConfirmed>().is_some() {
-        return ExitCode::from(NOT_CONFIRMED);
+    if error.is::<NotConfirmed>() || error.is::<Wrong>() {
+        return ExitCode::from(REFUSED);
     }
     ExitCode::FAILURE
 }

@@ -16,7 +16,7 @@ use resido_tenancy::{
     keys::SigningKey,
 };
 use secrecy::SecretString;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -26,7 +26,8 @@ use crate::{
     data_dir::{DataDir, secret_file},
     ending::{self, Tasks, together},
     jwks::Source,
-    migrating, operator,
+    migrating::{self, Migrating},
+    operator,
     progress::Progress,
     serving::{Door, serve},
     settings::Settings,
@@ -85,7 +86,7 @@ pub(crate) async fn control_plane(
     });
     let ended = alone.run(service.routes(), parts, end).await;
     if let Some(migrating) = prepared.migrating {
-        migrating.abort();
+        migrating.end().await;
     }
     ended.map(|()| ExitCode::SUCCESS)
 }
@@ -96,7 +97,7 @@ struct Prepared {
     dir: DataDir,
     keys: KeyRing,
     /// Migrations that are still going on.
-    migrating: Option<JoinHandle<()>>,
+    migrating: Option<Migrating>,
 }
 
 /// Migrates what is to be migrated and prepares the control plane.
@@ -140,7 +141,8 @@ async fn prepare(
 pub(crate) async fn housing(flags: &cli::Housing, settings: Settings) -> Result<ExitCode> {
     let end = ending::on_signal()?;
     let alone = Alone::open(HOUSING, 50052, &flags.service).await?;
-    let config = settings.database.app(flags.app_database_url.clone());
+    let sets = migrating::sets(&settings)?;
+    let config = wiring::housing_database(&settings, flags.app_database_url.clone(), &sets);
     let db = TenantDatabase::new(config, alone.metrics.clone())?;
     let routes = resido_housing::routes(db);
     let ended = alone.run(routes, Tasks::new(), end).await;

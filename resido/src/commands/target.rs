@@ -48,7 +48,10 @@ impl Target {
         Ok(Self { db, server })
     }
 
+    /// Stops the server if it was started for this command; no connection is opened
+    /// any more.
     pub(super) async fn close(self) -> Result<()> {
+        self.db.close();
         drop(self.db);
         match self.server {
             Some(server) => server.stop().await,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use resido_tenancy::db;
+use resido_migrations::Sets;
+use resido_tenancy::db::{self, SchemaVersions};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -59,6 +60,16 @@ impl DatabaseSettings {
             max_connections: self.app_connections,
             connections_per_tenant: self.connections_per_tenant,
             ..self.pool(url)
+        }
+    }
+
+    /// As [`app`](Self::app), for a service that needs the schema's version to be
+    /// at least `least` and goes with these files.
+    pub(crate) fn service(&self, url: SecretString, least: i64, sets: &Sets) -> db::Config {
+        let known = sets.tenant.latest();
+        db::Config {
+            schema_versions: SchemaVersions { least, known },
+            ..self.app(url)
         }
     }
 

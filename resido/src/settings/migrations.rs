@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
-use resido_migrations::Options;
+use resido_migrations::Pace;
 use resido_tenancy::tenant::Selector;
 use serde::Deserialize;
 
@@ -23,10 +23,10 @@ pub struct MigrationSettings {
     /// Folder with `public` and `tenant` migrations in place of the built-in
     /// ones, from the folder of the configuration file. Default none.
     pub dir: Option<PathBuf>,
-    /// The one tenant that is migrated; all if there is none. Given by a flag or
-    /// by the environment, not by the file.
+    /// The tenants that are migrated; all if none is named. Given by flags or by
+    /// the environment, not by the file.
     #[serde(skip)]
-    pub tenant: Option<Selector>,
+    pub tenants: Vec<Selector>,
 }
 
 /// Which migrations run at start.
@@ -54,21 +54,20 @@ impl Default for MigrationSettings {
             tenant_milliseconds: 300_000,
             log: false,
             dir: None,
-            tenant: None,
+            tenants: Vec::new(),
         }
     }
 }
 
 impl MigrationSettings {
-    /// Returns how tenants are migrated.
+    /// Returns how fast tenants are migrated.
     #[must_use]
-    pub fn options(&self) -> Options {
-        let default = Options::default();
-        Options {
+    pub fn pace(&self) -> Pace {
+        let default = Pace::default();
+        Pace {
             concurrency: self.concurrency.unwrap_or(default.concurrency),
             timeout: Duration::from_millis(self.tenant_milliseconds),
-            only: None,
-            log: self.log,
+            ..default
         }
     }
 
@@ -104,6 +103,6 @@ mod tests {
             concurrency: Some(3),
             ..MigrationSettings::default()
         };
-        assert_eq!(fine.options().concurrency, 3);
+        assert_eq!(fine.pace().concurrency, 3);
     }
 }

@@ -7,13 +7,14 @@ use resido_control_plane::{ControlPlane, KeyRing};
 use resido_gateway::Gateway;
 use resido_observability::Metrics;
 use resido_tenancy::{context::Signer, db::TenantDatabase};
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{UpOptions, listeners::Listeners};
 use crate::{
     data_dir::DataDir,
     ending::{Tasks, all_ended, flat},
+    migrating::Migrating,
     serving::{Door, serve},
     token_keys,
     wiring::{self, CONTEXT_KEY, CONTROL_PLANE, HOUSING},
@@ -30,7 +31,7 @@ pub(super) struct Parts {
     front: Tasks,
     back: Tasks,
     /// Migrations that are still going on.
-    migrating: Option<JoinHandle<()>>,
+    migrating: Option<Migrating>,
 }
 
 /// What the services work with.
@@ -40,7 +41,7 @@ pub(super) struct Services {
     pub(super) keys: KeyRing,
     pub(super) housing: TenantDatabase,
     pub(super) metrics: Metrics,
-    pub(super) migrating: Option<JoinHandle<()>>,
+    pub(super) migrating: Option<Migrating>,
 }
 
 impl Parts {
@@ -117,7 +118,7 @@ impl Parts {
         Ok(parts)
     }
 
-    fn with(mut self, migrating: Option<JoinHandle<()>>) -> Self {
+    fn with(mut self, migrating: Option<Migrating>) -> Self {
         self.migrating = migrating;
         self
     }
@@ -137,11 +138,14 @@ impl Parts {
 
     /// Ends everything in order; the first failure counts.
     pub(super) async fn stop(mut self) -> Result<()> {
-        if let Some(migrating) = &self.migrating {
-            migrating.abort();
-        }
         self.end_front.cancel();
-        let front = all_ended(&mut self.front).await;
+        let migrating = self.migrating.take();
+        let migrated = async {
+            if let Some(migrating) = migrating {
+                migrating.end().await;
+            }
+        };
+        let (front, ()) = tokio::join!(all_ended(&mut self.front), migrated);
         self.end_back.cancel();
         let back = all_ended(&mut self.back).await;
         front.and(back)

@@ -102,8 +102,9 @@ async fn services(options: &UpOptions, dir: &DataDir, urls: &Urls) -> Result<(Se
     let (settings, metrics) = (&options.settings, Metrics::default());
     let control = settings.database.control(urls.control.clone());
     let control = PublicDatabase::new(control, metrics.clone())?;
-    let housing = TenantDatabase::new(settings.database.app(urls.app.clone()), metrics.clone())?;
     let sets = migrating::sets(settings)?;
+    let housing = wiring::housing_database(settings, urls.app.clone(), &sets);
+    let housing = TenantDatabase::new(housing, metrics.clone())?;
     let migrating = migrating::at_start(&control, &sets, settings, &options.progress).await?;
 
     let credentials = operator::credentials(dir, &control).await?;

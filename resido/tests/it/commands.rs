@@ -88,6 +88,13 @@ fn n3_check_config_reports_every_fault_and_fails() {
 #[test]
 fn migrate_new_makes_the_next_file() {
     let dir = folder();
+    let refused = resido(&["migrate", "new", "tenant", "floor", "--migrations"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(text(&refused.stderr).contains("neither `public` nor"));
+    fs::create_dir(dir.path().join("tenant")).unwrap();
     for (name, file) in [
         ("add floor", "0001_add_floor.sql"),
         ("more", "0002_more.sql"),
@@ -108,7 +115,12 @@ fn migrations_work_on_a_stopped_database_and_on_a_named_one() {
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+        let said = text(&output.stderr);
+        assert!(!said.contains("database is away"), "{said}");
+        let stdout = text(&output.stdout);
+        let mut parsed =
+            serde_json::Deserializer::from_str(&stdout).into_iter::<serde_json::Value>();
+        parsed.next().unwrap().unwrap()
     };
     let none = resido(&["migrate", "status", "--data-dir"])
         .arg(&data)
@@ -117,10 +129,10 @@ fn migrations_work_on_a_stopped_database_and_on_a_named_one() {
     assert_eq!(none.status.code(), Some(1), "{none:?}");
     assert!(text(&none.stderr).contains("no database yet"), "{none:?}");
     assert!(!data.exists(), "looking made a data directory");
-    assert!(migrate("up")["public_applied"].as_i64().unwrap() > 0);
-    assert_eq!(migrate("up")["public_applied"], 0);
+    assert!(migrate("up")["applied"].as_i64().unwrap() > 0);
+    assert_eq!(migrate("up")["applied"], 0);
     let status = migrate("status");
-    assert_eq!(status["public_applied"], status["public_latest"]);
+    assert_eq!(status["publicApplied"], status["publicLatest"]);
 }
 
 #[test]

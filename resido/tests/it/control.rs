@@ -101,6 +101,11 @@ fn tenants_are_governed_from_the_terminal() {
     let part = terminal.data.with_file_name("acme.tar.part");
     assert!(!part.exists());
 
+    let piped = terminal.run(&["tenants", "export", "acme-homes", "--output", "-"]);
+    assert!(piped.status.success(), "{piped:?}");
+    assert!(String::from_utf8_lossy(&piped.stdout).contains("manifest.json"));
+    assert!(text(&piped.stderr).contains(" bytes"));
+
     let record = terminal.json(&["audit", "--tenant", "acme-homes"]);
     let printed = terminal.run(&["audit", "--tenant", "acme-homes"]);
     let printed = text(&printed.stdout);
@@ -188,6 +193,11 @@ fn exit_codes_say_why_a_command_did_nothing() {
         let (code, said) = terminal.refused(&["tenants", destructive, "acme"]);
         assert_eq!((code, said.contains("--yes")), (2, true), "{said}");
     }
+    let (_, said) = terminal.refused(&["tenants", "delete", "acme", "--grace", "0"]);
+    assert!(
+        said.contains("for good") && !said.contains("restored"),
+        "{said}"
+    );
     let (code, said) = terminal.refused(&["tenants", "purge", "acme", "--yes"]);
     assert_eq!((code, said.contains("TENANT_STATE")), (3, true), "{said}");
     let (code, said) = terminal.refused(&["users", "show", "x@y.example", "--tenant", "acme"]);

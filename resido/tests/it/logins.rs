@@ -137,10 +137,10 @@ async fn one_tenant_alone_is_found_or_the_start_fails() {
     let id = "01900000-0000-7000-8000-000000000001";
     for unknown in ["acme", id] {
         let missing = run(&["migrate", "up", "--tenant", unknown], &admin, &data);
-        assert_eq!(missing.status.code(), Some(1), "{missing:?}");
+        assert_eq!(missing.status.code(), Some(2), "{missing:?}");
         assert!(text(&missing.stderr).contains(unknown), "{missing:?}");
         let mut alone = options(&admin, &data);
-        alone.settings.migrations.tenant = Some(unknown.parse().unwrap());
+        alone.settings.migrations.tenants = vec![unknown.parse().unwrap()];
         let refused = resido::start(alone).await.unwrap_err().to_string();
         assert!(refused.contains(unknown), "{refused}");
     }

@@ -11,6 +11,7 @@ mod keys;
 mod library;
 mod lifecycle;
 mod logins;
+mod migrate;
 mod postgres;
 mod product;
 mod recovery;

@@ -6,8 +6,6 @@
 pub(crate) enum Cause {
     /// A statement of a migration failed.
     MigrationFailed,
-    /// A file was changed after it was applied.
-    MigrationChanged,
     /// A tenant in service had no schema any more.
     SchemaLost,
 }
@@ -17,7 +15,6 @@ impl Cause {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::MigrationFailed => "MIGRATION_FAILED",
-            Self::MigrationChanged => "MIGRATION_CHANGED",
             Self::SchemaLost => "SCHEMA_LOST",
         }
     }

@@ -281,6 +281,7 @@ impl Failure for Error {
     fn violations(&self) -> &[Violation] {
         match self {
             Self::Invalid(violations) => violations,
+            Self::Migration(error) => error.violations(),
             _ => &[],
         }
     }

@@ -36,7 +36,7 @@ mod users;
 mod watch;
 
 pub use attempts::Limits;
-pub use audit::Deed;
+pub use audit::{Deed, record_deed};
 pub use config::{Config, MAX_TOKEN_SECONDS, NAME};
 pub use control_plane::{ControlPlane, Holder, OPERATOR_EMAIL};
 pub use error::Error;

@@ -11,4 +11,4 @@ mod wire;
 
 pub(super) use call::Call;
 pub(super) use refused::{Refused, refused};
-pub(super) use session::{Session, roles, text};
+pub(super) use session::{ACTOR, Session, roles, text};

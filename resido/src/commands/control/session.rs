@@ -34,14 +34,14 @@ use crate::{
 };
 
 /// Who the record says did it.
-const ACTOR: &str = "cli";
+pub(in crate::commands) const ACTOR: &str = "cli";
 /// Rows of one call of a list.
 const PAGE: usize = 1000;
 
 /// The control plane, on a command's database.
 pub(in crate::commands) struct Session {
     target: Target,
-    control_plane: ControlPlane,
+    control_plane: Box<ControlPlane>,
     service: ContextService<Routes>,
     signer: Signer,
     api: Api,
@@ -70,7 +70,7 @@ impl Session {
         Ok(Self {
             service: layer.layer(control_plane.routes().prepare()),
             target,
-            control_plane,
+            control_plane: Box::new(control_plane),
             signer,
             api: wire::api()?,
         })

@@ -1,8 +1,8 @@
-//! A tenant's data as a file.
+//! A tenant's data as a file, or on standard output.
 
 use std::{
     ffi::OsString,
-    io::ErrorKind,
+    io::{ErrorKind, IsTerminal as _},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use resido_proto::tenancy::v1::ExportTenantRequest;
 use serde_json::Value;
 use tokio::{
     fs::{self, File, OpenOptions},
-    io::AsyncWriteExt as _,
+    io::{AsyncWrite, AsyncWriteExt as _},
 };
 
 use crate::{
@@ -19,34 +19,61 @@ use crate::{
     ending, terminal,
 };
 
-/// Writes the archive beside its place first, so that a file with the name is a
-/// whole one. Whatever ends it early, a signal too, leaves neither.
+/// The path that stands for standard output.
+const STDOUT: &str = "-";
+
+/// Writes the archive where it was asked for.
 ///
 /// # Errors
 /// If the file exists, cannot be written, or the tenant cannot be exported.
 pub(super) async fn export(session: &Session, tenant: &Value, output: Option<&Path>) -> Result<()> {
-    let path = match output {
-        Some(path) => path.to_owned(),
-        None => PathBuf::from(format!("{}.tar", text(tenant, "slug"))),
-    };
+    match output {
+        Some(path) if path == Path::new(STDOUT) => to_stdout(session, tenant).await,
+        Some(path) => to_file(session, tenant, path).await,
+        None => {
+            let path = format!("{}.tar", text(tenant, "slug"));
+            to_file(session, tenant, Path::new(&path)).await
+        }
+    }
+}
+
+/// Writes the archive for another program; only the exit code tells it whether
+/// that was all.
+async fn to_stdout(session: &Session, tenant: &Value) -> Result<()> {
     ensure!(
-        !fs::try_exists(&path)
-            .await
-            .with_context(unwritable(&path))?,
+        !std::io::stdout().is_terminal(),
+        "an archive is nothing to read: redirect it, or name a file with --output"
+    );
+    let (mut stdout, place) = (tokio::io::stdout(), Path::new("standard output"));
+    let bytes = write(session, text(tenant, "name"), (&mut stdout, place)).await?;
+    terminal::note(&format!("{bytes} bytes"));
+    Ok(())
+}
+
+/// Writes the archive beside its place first, so that a file with the name is a
+/// whole one. Whatever ends it early, a signal too, leaves neither.
+async fn to_file(session: &Session, tenant: &Value, path: &Path) -> Result<()> {
+    ensure!(
+        !fs::try_exists(path).await.with_context(unwritable(path))?,
         "{} exists already",
         path.display()
     );
     let end = ending::on_signal()?;
-    let part = part_of(&path);
-    let file = create(&part).await?;
+    let part = part_of(path);
+    let mut file = create(&part).await?;
+    let whole = async {
+        let bytes = write(session, text(tenant, "name"), (&mut file, &part)).await?;
+        file.sync_all().await.with_context(unwritable(&part))?;
+        Ok(bytes)
+    };
     let written = tokio::select! {
-        written = write(session, text(tenant, "name"), (file, &part)) => written,
+        written = whole => written,
         () = end.cancelled() => Err(anyhow!("stopped before the export was whole")),
     };
     let placed = match written {
-        Ok(bytes) => fs::rename(&part, &path)
+        Ok(bytes) => fs::rename(&part, path)
             .await
-            .with_context(unwritable(&path))
+            .with_context(unwritable(path))
             .map(|()| bytes),
         Err(error) => Err(error),
     };
@@ -82,7 +109,11 @@ async fn create(part: &Path) -> Result<File> {
     }
 }
 
-async fn write(session: &Session, name: &str, (mut file, path): (File, &Path)) -> Result<u64> {
+async fn write(
+    session: &Session,
+    name: &str,
+    (to, place): (&mut (impl AsyncWrite + Unpin), &Path),
+) -> Result<u64> {
     let request = ExportTenantRequest {
         name: name.to_owned(),
     };
@@ -91,11 +122,11 @@ async fn write(session: &Session, name: &str, (mut file, path): (File, &Path)) -
     let mut stream = stream.map_err(|status| refused(&status))?.into_inner();
     let mut bytes = 0;
     while let Some(piece) = stream.message().await.map_err(|status| refused(&status))? {
-        let written = file.write_all(&piece.data).await;
-        written.with_context(unwritable(path))?;
+        let written = to.write_all(&piece.data).await;
+        written.with_context(unwritable(place))?;
         bytes += piece.data.len() as u64;
     }
-    file.sync_all().await.with_context(unwritable(path))?;
+    to.flush().await.with_context(unwritable(place))?;
     Ok(bytes)
 }
 

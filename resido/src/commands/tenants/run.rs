@@ -128,7 +128,11 @@ async fn delete(
 ) -> Result<()> {
     let tenant = session.tenant(&which.tenant).await?;
     let (name, slug) = (text(&tenant, "name"), text(&tenant, "slug"));
-    let what = format!("this deletes `{slug}`, which can be restored for {days} days");
+    let what = match days {
+        0 => format!("this deletes `{slug}` and removes all its data for good, at once"),
+        1 => format!("this deletes `{slug}`, which can be restored for 1 day"),
+        days => format!("this deletes `{slug}`, which can be restored for {days} days"),
+    };
     confirm(said, &what, slug).await?;
     let call = Call::delete(format!("/v1/{name}"))
         .with("etag", text(&tenant, "etag"))

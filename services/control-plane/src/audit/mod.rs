@@ -10,7 +10,7 @@ mod record;
 mod service;
 mod store;
 
-pub use deed::Deed;
-pub(crate) use deed::record_deed;
+pub(crate) use deed::of_run;
+pub use deed::{Deed, record_deed};
 pub(crate) use record::{Actor, Event, record};
 pub(crate) use service::AuditLog;

@@ -1,10 +1,8 @@
-//! Migrations of all tenants: one run at a time, kept in a table, and going on
-//! whether or not anybody looks.
+//! Migrations of many tenants: runs are asked for here, watched while they work,
+//! and looked up afterwards. The engine of `resido_migrations` makes them.
 
 mod model;
 mod run;
 mod service;
-mod store;
 
-pub(crate) use service::{Fleet, MigrationStream};
-pub(crate) use store::sweep;
+pub(crate) use service::{Fleet, MigrationStream, sweep};

@@ -1,321 +1,333 @@
-//! Runs, what comes of a tenant in one, and the rules of requests about them.
+//! What a request asks of a run, and how runs are shown.
 
-use std::{collections::BTreeSet, time::SystemTime};
-
-use resido_migrations as migrations;
+use resido_migrations::{
+    Came, Canary, Candidate, ItemState, Order, Pace, Request, Rollout, Run, RunKind, RunState,
+    Selection, Task, Tolerance,
+};
 use resido_proto::{
-    error::{Failure as _, Violation},
+    error::Violation,
     ids::{MigrationRunId, TenantId},
-    tenancy::v1::{self as proto, migrate_tenants_response::Event, tenant_migration},
+    tenancy::v1::{
+        self as proto, migrate_tenants_request as asked, migrate_tenants_response::Event,
+        migration_run, tenant_migration::Outcome,
+    },
     validate::Checks,
 };
-use resido_tenancy::tenant::State;
-use serde::{Deserialize, Serialize};
 
-use crate::cause::Cause;
-
-/// Tenants that a request names at most.
+/// Tenants that a request names in one field, at most.
 const MAX_NAMED: usize = 1000;
-/// Failures that a run names at most.
-const MAX_FAILURES: usize = 100;
+/// Waves of a run, at most.
+const MAX_WAVES: usize = 20;
+/// Tenants that are worked on at once, at most.
+const MAX_CONCURRENCY: i32 = 64;
 
-/// A run of migrations.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) id: MigrationRunId,
-    pub(super) state: RunState,
-    pub(super) target_version: i64,
-    pub(super) total: i32,
-    pub(super) done: i32,
-    pub(super) failed: i32,
-    pub(super) failures: Vec<Came>,
-    pub(super) actor: String,
-    pub(super) created: SystemTime,
-    pub(super) ended: Option<SystemTime>,
-}
-
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RunState {
-    Running,
-    Succeeded,
-    Failed,
-    Abandoned,
-}
-
-/// A tenant as a run finds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) id: TenantId,
-    pub(super) lock_no: i32,
-    pub(super) state: State,
-    pub(super) version: i64,
-    pub(super) is_current: bool,
-}
-
-/// What came of one tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Came {
-    pub(super) tenant: TenantId,
-    pub(super) outcome: Outcome,
-    /// Zero where it is not known.
-    pub(super) version: i64,
-    pub(super) error: String,
-}
-
-/// What can come of a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
-    Migrated,
-    Current,
-    Failed,
-    Busy,
-}
-
-impl Run {
-    /// Counts what came of one more tenant.
-    pub(super) fn count(&mut self, came: &Came) {
-        match came.outcome {
-            Outcome::Migrated | Outcome::Current => self.done += 1,
-            Outcome::Failed | Outcome::Busy => {
-                self.failed += 1;
-                if self.failures.len() < MAX_FAILURES {
-                    self.failures.push(came.clone());
-                }
-            }
-        }
-    }
-}
-
-impl RunState {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Abandoned => "abandoned",
-        }
-    }
-
-    /// Reads a state as it is stored.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        [
-            Self::Running,
-            Self::Succeeded,
-            Self::Failed,
-            Self::Abandoned,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == name)
-    }
-}
-
-impl Came {
-    /// There was nothing to do.
-    pub(super) fn current(tenant: Candidate) -> Self {
-        Self {
-            tenant: tenant.id,
-            outcome: Outcome::Current,
-            version: tenant.version,
-            error: String::new(),
-        }
-    }
-
-    /// Reads what the engine says of a tenant on its way to `target`.
-    pub(super) fn of(
-        tenant: Candidate,
-        target: i64,
-        result: Result<migrations::Outcome, migrations::Error>,
-    ) -> Self {
-        use migrations::{Error, Outcome as Engine};
-        let (outcome, version, error) = match result {
-            Ok(Engine::Done { applied: 0 }) => (Outcome::Current, target, String::new()),
-            Ok(Engine::Done { .. }) => (Outcome::Migrated, target, String::new()),
-            Ok(Engine::Ahead) => (Outcome::Current, tenant.version, String::new()),
-            Ok(Engine::Changed) | Err(Error::Changed { .. }) => {
-                let error = Cause::MigrationChanged.reason().to_owned();
-                (Outcome::Failed, tenant.version, error)
-            }
-            Ok(Engine::Failed { sqlstate, .. }) => {
-                (Outcome::Failed, 0, sqlstate.unwrap_or_default())
-            }
-            Err(error @ Error::Locked) => (Outcome::Busy, 0, error.reason().to_owned()),
-            Err(error) => {
-                let before = match &error {
-                    Error::Failed { version, .. } => version - 1,
-                    _ => 0,
-                };
-                let code = error.sqlstate().unwrap_or_else(|| error.reason());
-                (Outcome::Failed, before, code.to_owned())
-            }
-        };
-        Self {
-            tenant: tenant.id,
-            outcome,
-            version,
-            error,
-        }
-    }
-}
-
-/// Reads which tenants are asked for: each once, none for all.
+/// Reads what is asked of a run.
 ///
 /// # Errors
-/// One violation of `tenants`.
-pub(super) fn wanted(
-    request: &proto::MigrateTenantsRequest,
-) -> Result<BTreeSet<TenantId>, Vec<Violation>> {
+/// All violations at once.
+pub(super) fn request(
+    request: proto::MigrateTenantsRequest,
+    actor: &str,
+) -> Result<Request, Vec<Violation>> {
     let mut checks = Checks::default();
-    let few = request.tenants.len() <= MAX_NAMED;
-    checks.require(few, "tenants", "must be at most 1000");
-    let named = request.tenants.iter().take(MAX_NAMED);
-    let named: Result<_, _> = named
-        .map(|name| TenantId::from_resource_name(name))
-        .collect();
-    let named = named.map_err(|_| vec![Violation::new("tenants", "must be `tenants/<uuid>`")]);
-    let named = checks.take(named);
-    checks.finish_with(named)
+    let given = [
+        ("tenants", !request.tenants.is_empty()),
+        ("exclude", !request.exclude.is_empty()),
+        ("filter", !request.filter.is_empty()),
+        ("limit", request.limit != 0),
+        ("to_version", request.to_version != 0),
+        ("allow_out_of_order", request.allow_out_of_order),
+    ];
+    let tenants = named(&mut checks, "tenants", &request.tenants);
+    let exclude = named(&mut checks, "exclude", &request.exclude);
+    let canary = named(&mut checks, "canary", &request.canary);
+    let counts = [
+        ("limit", request.limit, i32::MAX),
+        ("canary_count", request.canary_count, i32::MAX),
+        ("concurrency", request.concurrency, MAX_CONCURRENCY),
+    ];
+    for (field, number, most) in counts {
+        let fits = (0..=most).contains(&number);
+        checks.require(fits, field, format!("must be from 0 to {most}"));
+    }
+    checks.require(
+        request.to_version >= 0,
+        "to_version",
+        "must not be negative",
+    );
+    let waves = &request.waves;
+    let ascend = waves.is_sorted() && waves.iter().all(|share| (0.0..=100.0).contains(share));
+    let text = "must be ascending percentages, at most 20 of them";
+    checks.require(ascend && waves.len() <= MAX_WAVES, "waves", text);
+    let max_failures = checks.take(tolerance(&request.max_failures));
+    let task = checks.take(task(request.task));
+    if !matches!(task, None | Some(Task::Up | Task::Rehearse)) {
+        alone(&mut checks, &given);
+    }
+    let canary = match (canary, request.canary_count) {
+        (named, 0) => named.filter(|named| !named.is_empty()).map(Canary::Tenants),
+        (_, count) => Some(Canary::Count(positive(count))),
+    };
+    let parsed = task.zip(max_failures).map(|(task, max_failures)| Request {
+        task,
+        selection: Selection {
+            tenants: tenants.unwrap_or_default(),
+            exclude: exclude.unwrap_or_default(),
+            filter: request.filter,
+            limit: Some(positive(request.limit)).filter(|limit| *limit > 0),
+            to: Some(request.to_version).filter(|version| *version > 0),
+            order: if request.allow_out_of_order {
+                Order::Any
+            } else {
+                Order::Strict
+            },
+        },
+        rollout: Rollout {
+            canary,
+            waves: request.waves,
+            max_failures,
+        },
+        pace: pace(request.concurrency),
+        actor: actor.to_owned(),
+    });
+    checks.finish_with(parsed)
 }
 
-/// Reads `migration-runs/<uuid>`.
+/// Refuses fields that say which tenants, beside a run that says so itself.
+fn alone(checks: &mut Checks, given: &[(&'static str, bool)]) {
+    for (field, is_given) in given {
+        checks.require(!is_given, *field, "says nothing beside another run");
+    }
+}
+
+fn pace(concurrency: i32) -> Pace {
+    let default = Pace::default();
+    match u16::try_from(concurrency) {
+        Ok(concurrency) if concurrency > 0 => Pace {
+            concurrency,
+            ..default
+        },
+        _ => default,
+    }
+}
+
+fn positive(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// Reads the tenants that a field names, each once.
+fn named(checks: &mut Checks, field: &'static str, names: &[String]) -> Option<Vec<TenantId>> {
+    checks.require(names.len() <= MAX_NAMED, field, "must be at most 1000");
+    let ids = names.iter().take(MAX_NAMED);
+    let ids: Result<Vec<_>, _> = ids.map(|name| TenantId::from_resource_name(name)).collect();
+    let ids = checks.take(ids.map_err(|_| vec![Violation::new(field, "must be `tenants/<uuid>`")]));
+    ids.map(|mut ids| {
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    })
+}
+
+fn tolerance(text: &str) -> Result<Option<Tolerance>, Vec<Violation>> {
+    match text {
+        "" => Ok(None),
+        text => match text.parse() {
+            Ok(tolerance) => Ok(Some(tolerance)),
+            Err(wrong) => Err(vec![Violation::new("max_failures", wrong)]),
+        },
+    }
+}
+
+fn task(task: Option<asked::Task>) -> Result<Task, Vec<Violation>> {
+    let run = |field: &'static str, name: &str| {
+        MigrationRunId::from_resource_name(name)
+            .map_err(|_| vec![Violation::new(field, "must be `migration-runs/<uuid>`")])
+    };
+    Ok(match task {
+        None | Some(asked::Task::Rehearse(false)) => Task::Up,
+        Some(asked::Task::Rehearse(true)) => Task::Rehearse,
+        Some(asked::Task::Resume(name)) => Task::Resume(run("resume", &name)?),
+        Some(asked::Task::Retry(name)) => Task::Retry(run("retry", &name)?),
+        Some(asked::Task::Rollback(name)) => Task::Rollback(run("rollback", &name)?),
+    })
+}
+
+/// Reads the name of a run.
 ///
 /// # Errors
-/// One violation of `name`.
+/// If it is none.
 pub(super) fn run_name(name: &str) -> Result<MigrationRunId, Vec<Violation>> {
     MigrationRunId::from_resource_name(name)
         .map_err(|_| vec![Violation::new("name", "must be `migration-runs/<uuid>`")])
 }
 
-/// Returns a message of the stream.
+/// Wraps what happened for the stream.
 pub(super) fn message(event: Event) -> proto::MigrateTenantsResponse {
     proto::MigrateTenantsResponse { event: Some(event) }
 }
 
-impl From<Run> for proto::MigrationRun {
-    fn from(run: Run) -> Self {
-        use proto::migration_run::State;
-        let state = match run.state {
-            RunState::Running => State::Running,
-            RunState::Succeeded => State::Succeeded,
-            RunState::Failed => State::Failed,
-            RunState::Abandoned => State::Abandoned,
-        };
-        Self {
-            name: run.id.resource_name(),
-            state: state.into(),
-            target_version: run.target_version,
-            total: run.total,
-            done: run.done,
-            failed: run.failed,
-            actor: run.actor,
-            create_time: Some(run.created.into()),
-            end_time: run.ended.map(Into::into),
-            failures: run.failures.into_iter().map(Into::into).collect(),
-        }
+/// Shows a run.
+pub(super) fn shown(run: Run) -> proto::MigrationRun {
+    use migration_run::{Kind, State};
+    let state = match run.state {
+        RunState::Running => State::Running,
+        RunState::Succeeded => State::Succeeded,
+        RunState::Failed => State::Failed,
+        RunState::Halted => State::Halted,
+        RunState::Interrupted => State::Interrupted,
+        RunState::Abandoned => State::Abandoned,
+    };
+    let kind = match run.kind {
+        RunKind::Up => Kind::Up,
+        RunKind::Rehearse => Kind::Rehearse,
+        RunKind::Rollback => Kind::Rollback,
+    };
+    let count = |number| i32::try_from(number).unwrap_or(i32::MAX);
+    proto::MigrationRun {
+        name: run.id.resource_name(),
+        kind: kind.into(),
+        of_run: run.of.map(|of| of.resource_name()).unwrap_or_default(),
+        state: state.into(),
+        target_version: run.target,
+        total: count(run.total),
+        done: count(run.done),
+        failed: count(run.failed),
+        actor: run.actor,
+        create_time: Some(run.created.into()),
+        end_time: run.ended.map(Into::into),
+        failures: run.failures.into_iter().map(came).collect(),
     }
 }
 
-impl From<Came> for proto::TenantMigration {
-    fn from(came: Came) -> Self {
-        use tenant_migration::Outcome as Told;
-        let outcome = match came.outcome {
-            Outcome::Migrated => Told::Migrated,
-            Outcome::Current => Told::Current,
-            Outcome::Failed => Told::Failed,
-            Outcome::Busy => Told::Busy,
-        };
-        Self {
-            tenant: came.tenant.resource_name(),
-            outcome: outcome.into(),
-            schema_version: came.version,
-            error: came.error,
-        }
+/// Shows what came of a tenant. What an error says besides its code is for the
+/// operators' own eyes.
+pub(super) fn came(came: Came) -> proto::TenantMigration {
+    let outcome = match came.state {
+        ItemState::Done => Outcome::Migrated,
+        ItemState::RolledBack => Outcome::RolledBack,
+        ItemState::SkippedCurrent | ItemState::Ahead => Outcome::Current,
+        ItemState::WaitingLock | ItemState::Pending => Outcome::Busy,
+        ItemState::Failed | ItemState::BlockedChecksum => Outcome::Failed,
+    };
+    proto::TenantMigration {
+        tenant: came.tenant.resource_name(),
+        outcome: outcome.into(),
+        schema_version: came.version,
+        error: came.error,
+    }
+}
+
+/// Shows a tenant that was asked for and lacks nothing.
+pub(super) fn current(tenant: &Candidate) -> proto::TenantMigration {
+    proto::TenantMigration {
+        tenant: tenant.id.resource_name(),
+        outcome: Outcome::Current.into(),
+        schema_version: tenant.version,
+        error: String::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use resido_tenancy::db;
-
     use super::*;
 
-    fn candidate() -> Candidate {
-        Candidate {
-            id: TenantId::new(),
-            lock_no: 1,
-            state: State::Active,
-            version: 3,
-            is_current: false,
-        }
+    fn fields(request: proto::MigrateTenantsRequest) -> Vec<String> {
+        let faults = super::request(request, "users/x").unwrap_err();
+        faults
+            .into_iter()
+            .map(|fault| fault.field.into_owned())
+            .collect()
     }
 
     #[test]
-    fn what_the_engine_says_has_one_meaning() {
-        use migrations::{Error, Outcome as Engine};
-        let failed = Error::Failed {
-            version: 5,
-            name: "x".into(),
-            source: db::Error::Ended,
+    fn every_wrong_field_is_named() {
+        let wrong = proto::MigrateTenantsRequest {
+            tenants: vec!["acme".into()],
+            exclude: vec![TenantId::new().resource_name(); 1001],
+            canary: vec!["x".into()],
+            limit: -1,
+            canary_count: -1,
+            concurrency: 65,
+            to_version: -1,
+            waves: vec![10.0, 1.0],
+            max_failures: "many".into(),
+            task: Some(asked::Task::Resume("x".into())),
+            ..proto::MigrateTenantsRequest::default()
         };
-        let changed = Error::Changed {
-            set: "tenant",
-            version: 1,
-        };
-        for (result, outcome, version, error) in [
-            (Ok(Engine::Done { applied: 0 }), Outcome::Current, 7, ""),
-            (Ok(Engine::Done { applied: 2 }), Outcome::Migrated, 7, ""),
-            (Ok(Engine::Ahead), Outcome::Current, 3, ""),
-            (Err(changed), Outcome::Failed, 3, "MIGRATION_CHANGED"),
-            (Err(failed), Outcome::Failed, 4, "INTERNAL"),
-            (Err(Error::Locked), Outcome::Busy, 0, "MIGRATION_RUNNING"),
-        ] {
-            let came = Came::of(candidate(), 7, result);
-            let told = (came.outcome, came.version, came.error.as_str());
-            assert_eq!(told, (outcome, version, error));
-        }
-    }
-
-    #[test]
-    fn tenants_are_counted_and_some_failures_named() {
-        let mut run = Run {
-            id: MigrationRunId::new(),
-            state: RunState::Running,
-            target_version: 7,
-            total: 200,
-            done: 0,
-            failed: 0,
-            failures: Vec::new(),
-            actor: String::new(),
-            created: SystemTime::UNIX_EPOCH,
-            ended: None,
-        };
-        run.count(&Came::current(candidate()));
-        let busy = || Came::of(candidate(), 7, Err(migrations::Error::Locked));
-        (0..150).for_each(|_| run.count(&busy()));
-        assert_eq!((run.done, run.failed, run.failures.len()), (1, 150, 100));
-        let shown = proto::MigrationRun::from(run);
-        assert_eq!(shown.failures[0].outcome(), tenant_migration::Outcome::Busy);
-    }
-
-    #[test]
-    fn tenants_are_asked_for_by_name_and_once() {
-        let request = |tenants| proto::MigrateTenantsRequest { tenants };
-        assert!(wanted(&request(vec![])).unwrap().is_empty());
-        let name = TenantId::new().resource_name();
-        assert_eq!(
-            wanted(&request(vec![name.clone(), name.clone()]))
-                .unwrap()
-                .len(),
-            1
-        );
-        for wrong in [vec![name.clone(), "acme".into()], vec![name; 1001]] {
-            let faults = wanted(&request(wrong)).unwrap_err();
-            assert_eq!(faults[0].field, "tenants");
-        }
+        let expected = [
+            "tenants",
+            "exclude",
+            "canary",
+            "limit",
+            "canary_count",
+            "concurrency",
+            "to_version",
+            "waves",
+            "max_failures",
+            "resume",
+        ];
+        assert_eq!(fields(wrong), expected);
         assert!(run_name("migration-runs/x").is_err());
-        for state in ["running", "succeeded", "failed", "abandoned"] {
-            assert_eq!(RunState::named(state).unwrap().as_str(), state);
+    }
+
+    #[test]
+    fn a_request_that_says_nothing_is_for_every_tenant_at_once() {
+        let all = request(proto::MigrateTenantsRequest::default(), "users/x").unwrap();
+        assert_eq!(all.selection, Selection::default());
+        assert_eq!(all.rollout, Rollout::default());
+        assert_eq!((all.task, all.pace), (Task::Up, Pace::default()));
+    }
+
+    #[test]
+    fn tenants_are_named_once() {
+        let name = TenantId::new().resource_name();
+        let twice = proto::MigrateTenantsRequest {
+            tenants: vec![name.clone(), name],
+            canary_count: 2,
+            max_failures: "5%".into(),
+            task: Some(asked::Task::Rehearse(true)),
+            ..proto::MigrateTenantsRequest::default()
+        };
+        let asked = request(twice, "users/x").unwrap();
+        assert_eq!(asked.selection.tenants.len(), 1);
+        assert_eq!(asked.rollout.canary, Some(Canary::Count(2)));
+        assert_eq!(asked.rollout.max_failures, Some(Tolerance::Percent(5.0)));
+        assert_eq!(asked.task, Task::Rehearse);
+    }
+
+    #[test]
+    fn which_tenants_is_not_said_beside_another_run() {
+        let both = proto::MigrateTenantsRequest {
+            tenants: vec![TenantId::new().resource_name()],
+            filter: "plan = free".into(),
+            task: Some(asked::Task::Rollback(MigrationRunId::new().resource_name())),
+            ..proto::MigrateTenantsRequest::default()
+        };
+        assert_eq!(fields(both), ["tenants", "filter"]);
+    }
+
+    #[test]
+    fn what_came_of_a_tenant_has_one_meaning() {
+        for (state, outcome) in [
+            (ItemState::Done, Outcome::Migrated),
+            (ItemState::SkippedCurrent, Outcome::Current),
+            (ItemState::BlockedChecksum, Outcome::Failed),
+            (ItemState::Failed, Outcome::Failed),
+            (ItemState::WaitingLock, Outcome::Busy),
+            (ItemState::RolledBack, Outcome::RolledBack),
+        ] {
+            let came = Came {
+                tenant: TenantId::new(),
+                state,
+                version: 3,
+                files: 1,
+                ms: 5,
+                error: "42P07".into(),
+                message: "relation \"t_x.secret\" already exists".into(),
+            };
+            let shown = super::came(came);
+            assert_eq!(shown.outcome(), outcome);
+            assert!(!format!("{shown:?}").contains("secret"));
         }
     }
 }

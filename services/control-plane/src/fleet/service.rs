@@ -1,48 +1,47 @@
 //! The calls about migrations of tenants.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use resido_migrations::Sets;
-use resido_proto::{
-    ids::{MigrationRunId, TenantId},
-    tenancy::v1 as proto,
-};
+use resido_migrations::{Begun, RUNS, Request, Runner, Sets};
+use resido_proto::tenancy::v1 as proto;
 use resido_tenancy::{
     context::CallContext,
     db::{Ask, PublicDatabase, PublicTx},
 };
-use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::Status;
 
-use super::{model, run::Plan, store};
+use super::model;
 use crate::{
     Config, Error,
-    audit::{self, Actor, Event},
+    audit::{self, Actor},
     staff::{READERS, WRITERS, authorize},
 };
 
-/// Messages that wait for a reader at most; all that a request can name, and the
-/// beginning and the end.
+/// Events that wait for a reader; what comes beyond is not told.
 const QUEUE: usize = 1024;
 
-/// What a call is answered with.
+/// What a caller who migrates reads.
 pub(crate) type MigrationStream = ReceiverStream<Result<proto::MigrateTenantsResponse, Status>>;
 
-/// Migrates tenants.
+/// Notes which runs nobody works on any more, forgets those of last year, and
+/// returns how many nobody works on.
+pub(crate) async fn sweep(tx: &PublicTx) -> Result<u64, Error> {
+    Ok(Runner::sweep(tx).await?)
+}
+
+/// Makes runs of migrations and looks them up.
 #[derive(Clone)]
 pub(crate) struct Fleet {
-    pub(super) db: PublicDatabase,
-    pub(super) sets: Arc<Sets>,
-    pub(super) lease: Duration,
+    pub(super) runner: Runner,
     pub(super) closing: CancellationToken,
+    db: PublicDatabase,
     tracker: TaskTracker,
 }
 
 impl Fleet {
-    /// Applies `sets` until the token is cancelled; the tracker sees the tasks.
     pub(crate) fn new(
         db: PublicDatabase,
         sets: Arc<Sets>,
@@ -50,32 +49,32 @@ impl Fleet {
         (tracker, closing): (TaskTracker, CancellationToken),
     ) -> Self {
         Self {
-            db,
-            sets,
-            lease: config.lease(),
+            runner: Runner::new(db.clone(), sets).with_lease(config.lease()),
             closing,
+            db,
             tracker,
         }
     }
 
-    /// Begins a run, and streams what comes of it.
+    /// Begins a run and tells what comes of it. It goes on when nobody reads.
     pub(crate) async fn migrate(
         &self,
         ctx: &CallContext,
         request: proto::MigrateTenantsRequest,
     ) -> Result<MigrationStream, Error> {
         authorize(ctx, WRITERS, "tenants.migrate")?;
-        let wanted = model::wanted(&request)?;
+        let actor = Actor::of(ctx);
+        let request = model::request(request, &actor.subject)?;
         if self.closing.is_cancelled() {
             return Err(Error::ShuttingDown);
         }
-        let (fleet, actor) = (self.clone(), Actor::of(ctx));
+        let fleet = self.clone();
         // A task: a run that is written down begins, whether its caller stays or
         // not.
         let begun = self.tracker.spawn(async move {
-            let plan = fleet.begin(&actor, &wanted).await?;
+            let begun = fleet.begin(&actor, &request).await?;
             let (out, stream) = mpsc::channel(QUEUE);
-            let running = fleet.clone().run(plan, out);
+            let running = fleet.clone().run(begun, out);
             fleet.tracker.spawn(running);
             Ok(ReceiverStream::new(stream))
         });
@@ -90,17 +89,17 @@ impl Fleet {
         request: proto::ListMigrationRunsRequest,
     ) -> Result<proto::ListMigrationRunsResponse, Error> {
         authorize(ctx, READERS, "tenants.read")?;
-        let asked = store::LISTING.request(Ask {
+        let asked = RUNS.request(Ask {
             page_size: request.page_size,
             page_token: &request.page_token,
-            filter: "",
-            order_by: "",
+            filter: &request.filter,
+            order_by: &request.order_by,
         })?;
         let tx = self.db.begin(ctx.deadline()).await?;
-        let listed = store::list(&tx, &asked).await;
+        let listed = Runner::list(&tx, &asked).await.map_err(Error::from);
         let (runs, next_page_token) = tx.finish(listed).await?;
         Ok(proto::ListMigrationRunsResponse {
-            migration_runs: runs.into_iter().map(Into::into).collect(),
+            migration_runs: runs.into_iter().map(model::shown).collect(),
             next_page_token,
         })
     }
@@ -113,48 +112,25 @@ impl Fleet {
         authorize(ctx, READERS, "tenants.read")?;
         let id = model::run_name(&request.name)?;
         let tx = self.db.begin(ctx.deadline()).await?;
-        let run = store::get(&tx, id).await;
-        Ok(tx.finish(run).await?.into())
+        let run = Runner::get(&tx, id).await.map_err(Error::from);
+        let run = tx.finish(run).await?;
+        Ok(model::shown(run.ok_or(Error::NotFound("migration run"))?))
     }
 
-    async fn begin(&self, actor: &Actor, wanted: &BTreeSet<TenantId>) -> Result<Plan, Error> {
+    async fn begin(&self, actor: &Actor, request: &Request) -> Result<Begun, Error> {
         let tx = self.db.begin(None).await?;
-        let plan = self.plan(&tx, actor, wanted).await;
-        tx.finish(plan).await
+        let begun = self.begin_within(&tx, actor, request).await;
+        tx.finish(begun).await
     }
 
-    async fn plan(
+    async fn begin_within(
         &self,
         tx: &PublicTx,
         actor: &Actor,
-        wanted: &BTreeSet<TenantId>,
-    ) -> Result<Plan, Error> {
-        store::sweep(tx).await?;
-        let target = self.sets.tenant.latest();
-        let fingerprint = self.sets.tenant.fingerprint(target);
-        let found = store::candidates(tx, (target, &fingerprint), wanted).await?;
-        let (mut current, missing): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|tenant| tenant.is_current);
-        let size = |tenants: &[_]| i32::try_from(tenants.len()).unwrap_or(i32::MAX);
-        let done = size(&current);
-        let total = done.saturating_add(size(&missing));
-        let run = (MigrationRunId::new(), target);
-        let run = store::insert(tx, run, (total, done), &actor.subject, self.lease).await?;
-        if wanted.is_empty() {
-            current.clear();
-        }
-        let event = Event {
-            action: "tenants.migrate",
-            resource: run.id.resource_name(),
-            tenant: None,
-            before: None,
-            after: Some(json!({ "targetVersion": target, "total": total })),
-        };
-        audit::record(tx, actor, event).await?;
-        Ok(Plan {
-            run,
-            missing,
-            current,
-        })
+        request: &Request,
+    ) -> Result<Begun, Error> {
+        let begun = self.runner.begin(tx, request).await?;
+        audit::record(tx, actor, audit::of_run(&begun.run)).await?;
+        Ok(begun)
     }
 }

@@ -14,6 +14,7 @@ mod database_down;
 mod deadlines;
 mod decisions;
 mod errors;
+mod fleet;
 mod foreign;
 mod guide;
 mod headers;

@@ -1,55 +1,17 @@
 //! Every schema is whole or not there, and every migration is applied once.
 
-use std::{fs, path::Path};
-
 use resido_e2e::{
     database::{Database, Tenant},
     door::Door,
 };
-use resido_migrations::{Error, Options, Outcome, Sets, migrate_public, migrate_tenants, status};
+use resido_migrations::{
+    Error, ItemState, Request, Runner, Selection, Sets, migrate_public, status,
+};
 use resido_tenancy::db::{Access, params};
-use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Migration files of a test's own: the built-in ones, and others after them.
-struct Files(TempDir);
-
-impl Files {
-    fn new() -> Self {
-        let files = Self(tempfile::tempdir().unwrap());
-        let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
-        for set in ["public", "tenant"] {
-            fs::create_dir(files.0.path().join(set)).unwrap();
-            for entry in fs::read_dir(built_in.join(set)).unwrap() {
-                let entry = entry.unwrap();
-                let name = entry.file_name().into_string().unwrap();
-                files.write(set, &name, &fs::read_to_string(entry.path()).unwrap());
-            }
-        }
-        files
-    }
-
-    fn write(&self, set: &str, name: &str, sql: &str) {
-        fs::write(self.0.path().join(set).join(name), sql).unwrap();
-    }
-
-    /// Adds a file behind the last one and returns its number.
-    fn add(&self, set: &str, sql: &str) -> i64 {
-        let sets = self.sets();
-        let last = if set == "public" {
-            sets.public
-        } else {
-            sets.tenant
-        }
-        .latest();
-        self.write(set, &format!("{:04}_added.sql", last + 1), sql);
-        last + 1
-    }
-
-    fn sets(&self) -> Sets {
-        Sets::from_dir(self.0.path()).unwrap()
-    }
-}
+use crate::fleet::files::{Files, migrate, run};
 
 async fn count(database: &Database, sql: &str) -> i64 {
     let admin = database.admin().await.unwrap();
@@ -132,15 +94,12 @@ async fn applying_twice_is_applying_once() {
     let sets = files.sets();
     let behind = status(&db, &sets).await.unwrap();
     assert_eq!((behind.tenants_behind(), behind.is_current()), (1, false));
-    let run = async || {
-        migrate_tenants(&db, &sets, &Options::default())
-            .await
-            .unwrap()
-    };
-    let first = run().await.tenants;
-    assert_eq!(first[&tenant.id.to_string()], Outcome::Done { applied: 1 });
+    let run = async || migrate(&db, &sets).await;
+    let first = run().await;
+    let done = &first[&tenant.id];
+    assert_eq!((done.state, done.files), (ItemState::Done, 1));
     assert_eq!(count(&database, "select count(*) from outbox").await, 1);
-    assert!(run().await.tenants.is_empty());
+    assert!(run().await.is_empty());
     let current = status(&db, &sets).await.unwrap();
     assert!(current.is_current());
     assert_eq!(current.tenants[&version], 1);
@@ -171,21 +130,21 @@ async fn migrating_from_several_processes_at_once_applies_each_file_once() {
         "alter table units add column extra text; select pg_sleep(0.05);",
     );
     let sets = files.sets();
-    let options = Options::default();
-    let runs = tokio::join!(
-        migrate_tenants(&one, &sets, &options),
-        migrate_tenants(&two, &sets, &options)
-    );
-    let mut applied = 0;
-    for report in [runs.0.unwrap(), runs.1.unwrap()] {
-        assert_eq!(report.failures(), 0, "{report:?}");
-        for outcome in report.tenants.values() {
-            if let Outcome::Done { applied: files } = outcome {
-                applied += files;
-            }
+    let run = async |db| {
+        let runner = Runner::new(db, sets.clone().into());
+        let end = CancellationToken::new();
+        runner.run(&Request::of("test"), &end, &|_| {}).await
+    };
+    // One of them does it; the other is told so, or finds nothing left to do.
+    let (first, second) = tokio::join!(run(one), run(two));
+    let mut done = 0;
+    for ended in [first, second] {
+        match ended {
+            Ok(run) => done += run.map_or(0, |run| run.done),
+            Err(error) => assert!(matches!(error, Error::Locked), "{error:?}"),
         }
     }
-    assert_eq!(applied, 4);
+    assert_eq!(done, 4);
 }
 
 #[tokio::test]
@@ -203,11 +162,9 @@ async fn a_file_that_changed_after_it_was_applied_is_refused() {
     let files = Files::new();
     files.write("tenant", "0001_housing.sql", "create table other (id int);");
     files.add("tenant", "create table further (id int);");
-    let report = migrate_tenants(&db, &files.sets(), &Options::default())
-        .await
-        .unwrap();
-    assert_eq!(report.tenants[&tenant.id.to_string()], Outcome::Changed);
-    assert_eq!(report.failures(), 1);
+    let came = migrate(&db, &files.sets()).await;
+    assert_eq!(came[&tenant.id].state, ItemState::BlockedChecksum);
+    assert_eq!(came[&tenant.id].error, "MIGRATION_CHANGED");
     let made = "select count(*) from pg_class where relname in ('other', 'further')";
     assert_eq!(count(&database, made).await, 0);
 }
@@ -222,33 +179,28 @@ async fn an_edited_file_is_noticed_without_a_newer_one() {
     let text = built_in.tenant.migrations[0].sql.clone();
     files.write("tenant", "0001_housing.sql", &format!("{text}-- Edited.\n"));
     let edited = files.sets();
-    let run = async |sets: &Sets| {
-        migrate_tenants(&db, sets, &Options::default())
-            .await
-            .unwrap()
-    };
+    let run = async |sets: &Sets| migrate(&db, sets).await;
     for _ in 0..2 {
-        let report = run(&edited).await;
-        assert_eq!(report.tenants[&tenant.id.to_string()], Outcome::Changed);
+        let came = run(&edited).await;
+        assert_eq!(came[&tenant.id].state, ItemState::BlockedChecksum);
     }
     let state = status(&db, &edited).await.unwrap();
     assert_eq!((state.tenants_behind(), state.changed), (0, 1));
     assert!(!state.is_current());
-    assert!(run(&built_in).await.tenants.is_empty());
+    assert!(run(&built_in).await.is_empty());
     assert!(status(&db, &built_in).await.unwrap().is_current());
     // The record alone is behind: it is put right once, and gateways hear of it.
     let admin = database.admin().await.unwrap();
     let forget = "update tenants set fingerprint = ''";
     admin.execute(forget, &[]).await.unwrap();
     assert_eq!(status(&db, &built_in).await.unwrap().changed, 1);
-    let report = run(&built_in).await;
-    let done = Outcome::Done { applied: 0 };
-    assert_eq!(report.tenants[&tenant.id.to_string()], done);
-    assert!(run(&built_in).await.tenants.is_empty());
+    let came = run(&built_in).await;
+    assert_eq!(came[&tenant.id].state, ItemState::SkippedCurrent);
+    assert!(run(&built_in).await.is_empty());
     // Files that go on from an edited one are not applied, either.
     files.add("tenant", "create table further (id int);");
-    let report = run(&files.sets()).await;
-    assert_eq!(report.tenants[&tenant.id.to_string()], Outcome::Changed);
+    let came = run(&files.sets()).await;
+    assert_eq!(came[&tenant.id].state, ItemState::BlockedChecksum);
 }
 
 #[tokio::test]
@@ -264,19 +216,17 @@ async fn one_tenants_failure_is_its_own() {
     files.add("tenant", "create table before (id int);");
     let extra = files.add("tenant", "create table extra (id int);");
     let db = database.control().unwrap();
-    let run = async || {
-        migrate_tenants(&db, &files.sets(), &Options::default())
-            .await
-            .unwrap()
-    };
-    let report = run().await;
-    let outcome = |tenant: &Tenant| report.tenants[&tenant.id.to_string()].clone();
-    assert_eq!(outcome(&good), Outcome::Done { applied: 2 });
-    assert_eq!(outcome(&other), Outcome::Done { applied: 2 });
-    let Outcome::Failed { sqlstate, .. } = outcome(&bad) else {
-        panic!("{report:?}");
-    };
-    assert_eq!(sqlstate.as_deref(), Some("42P07"));
+    let run = async || migrate(&db, &files.sets()).await;
+    let came = run().await;
+    for tenant in [good, other] {
+        let done = &came[&tenant.id];
+        assert_eq!((done.state, done.files), (ItemState::Done, 2));
+    }
+    let failed = &came[&bad.id];
+    assert_eq!(
+        (failed.state, failed.error.as_str()),
+        (ItemState::Failed, "42P07")
+    );
     // What went before stays, and the record says how far it came.
     let reached = status(&db, &files.sets()).await.unwrap();
     assert_eq!(
@@ -285,10 +235,8 @@ async fn one_tenants_failure_is_its_own() {
     );
     let clear = format!("drop table {}.extra", bad.schema());
     admin.execute(&clear, &[]).await.unwrap();
-    assert_eq!(
-        run().await.tenants[&bad.id.to_string()],
-        Outcome::Done { applied: 1 }
-    );
+    let mended = &run().await[&bad.id];
+    assert_eq!((mended.state, mended.files), (ItemState::Done, 1));
 }
 
 #[tokio::test]
@@ -299,10 +247,13 @@ async fn a_schema_newer_than_the_program_is_left_alone() {
     let tenant = database.tenant_of(&files.sets()).await.unwrap();
     let db = database.control().unwrap();
     let built_in = Sets::embedded().unwrap();
-    let report = migrate_tenants(&db, &built_in, &Options::default())
-        .await
-        .unwrap();
-    assert_eq!(report.tenants[&tenant.id.to_string()], Outcome::Ahead);
+    assert!(migrate(&db, &built_in).await.is_empty());
+    let runner = Runner::new(db.clone(), built_in.clone().into());
+    let tx = db.begin(None).await.unwrap();
+    let everybody = Selection::default();
+    let plan = runner.plan(&tx, &everybody, &Default::default()).await;
+    assert_eq!(plan.unwrap().ahead, [tenant.id]);
+    tx.rollback().await.unwrap();
     assert_eq!(status(&db, &built_in).await.unwrap().changed, 0);
     files.add("public", "create table later (id int);");
     migrate_public(&db, &files.sets()).await.unwrap();
@@ -322,9 +273,7 @@ async fn an_old_tenant_migrated_equals_a_new_one() {
          create index units_extra on units (extra);",
     );
     let db = database.control().unwrap();
-    migrate_tenants(&db, &files.sets(), &Options::default())
-        .await
-        .unwrap();
+    migrate(&db, &files.sets()).await;
     let new = database.tenant_of(&files.sets()).await.unwrap();
     let (one, two) = (shape(&database, &old).await, shape(&database, &new).await);
     assert!(one.len() > 30, "{one:?}");
@@ -392,7 +341,7 @@ async fn a_migration_may_not_leave_its_tenant() {
         "create extension citext;",
     ] {
         files.write("tenant", "0003_reaching.sql", sql);
-        let refused = Sets::from_dir(files.0.path());
+        let refused = files.read();
         assert!(matches!(refused, Err(Error::Files(_))), "{sql}");
     }
     let database = Database::migrated().await.unwrap();
@@ -405,7 +354,7 @@ async fn a_migration_may_not_leave_its_tenant() {
         ("'select 1 from ' || name || '.units'", "42501"),
         ("'select count(*) from pub' || 'lic.tenants'", "42501"),
         (
-            "'set local role ' || quote_ident(replace(current_user, '_o_', '_t_'))",
+            "'set local ' || 'role ' || quote_ident(replace(current_user, '_o_', '_t_'))",
             "42501",
         ),
     ] {
@@ -413,17 +362,16 @@ async fn a_migration_may_not_leave_its_tenant() {
             "do $$ declare name text := '{spread}' || '{rest}'; begin execute {sql}; end $$;"
         );
         files.write("tenant", "0003_reaching.sql", &sql);
-        let only = Options {
-            only: Some(tenant.id),
-            ..Options::default()
-        };
         let db = database.control().unwrap();
-        let report = migrate_tenants(&db, &files.sets(), &only).await.unwrap();
-        let outcome = &report.tenants[&tenant.id.to_string()];
-        let state = match outcome {
-            Outcome::Failed { sqlstate, .. } => sqlstate.as_deref(),
-            _ => None,
+        let only = Request {
+            selection: Selection {
+                tenants: vec![tenant.id],
+                ..Selection::default()
+            },
+            ..Request::of("test")
         };
-        assert_eq!(state, Some(expected), "{sql}: {outcome:?}");
+        let (came, _) = run(&db, &files.sets(), &only).await.unwrap();
+        let failed = &came[&tenant.id];
+        assert_eq!(failed.error, expected, "{sql}: {failed:?}");
     }
 }

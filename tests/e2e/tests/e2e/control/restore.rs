@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use resido_e2e::scratch;
-use resido_migrations::{Options, Sets, migrate_tenants};
+use resido_migrations::Sets;
 use resido_proto::tenancy::v1::tenant::State;
 use tonic::Code;
 
 use super::plane::{Base, reason};
+use crate::fleet::files::migrate;
 
 /// Files of tenants, in order.
 fn files(sqls: &[&str]) -> Sets {
@@ -40,10 +41,8 @@ async fn a_restored_tenant_is_migrated_first() {
     // While it is away, runs pass it over.
     let sets = files(&[FIRST, SECOND, SECOND.replace("more", "most").as_str()]);
     let db = base.database.control().unwrap();
-    let report = migrate_tenants(&db, &sets, &Options::default())
-        .await
-        .unwrap();
-    assert!(report.tenants.is_empty(), "{report:?}");
+    let came = migrate(&db, &sets).await;
+    assert!(came.is_empty(), "{came:?}");
     let plane = base.plane_with(sets);
     let restored = plane.undelete(tenant.id).await.unwrap().into_inner();
     assert_eq!(
