@@ -218,6 +218,9 @@ pub struct AccessClaims {
     /// Epoch of the membership when the token was made.
     #[serde(default)]
     pub epoch: i64,
+    /// Epoch of what the operator was on the platform then, where one acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act_epoch: Option<i64>,
 }
 
 #[cfg(test)]

@@ -208,6 +208,7 @@ fn holder(answer: ResolveApiKeyResponse, asked: u64) -> Option<Principal> {
         permissions: Some(answer.scopes).filter(|scopes| !scopes.is_empty()),
         grants: answer.grants,
         epoch: 0,
+        actor_epoch: 0,
         proof: Proof::ApiKey { id, asked },
         accepted_until: end,
     })

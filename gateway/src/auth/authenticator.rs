@@ -222,6 +222,7 @@ mod tests {
             grants: Vec::new(),
             act: None,
             epoch: 1,
+            act_epoch: None,
         }
     }
 

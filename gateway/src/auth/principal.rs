@@ -26,6 +26,8 @@ pub(crate) struct Principal {
     pub(crate) grants: Vec<String>,
     /// Epoch of the membership when the credential was made.
     pub(crate) epoch: i64,
+    /// Epoch of what the actor was on the platform then.
+    pub(crate) actor_epoch: i64,
     /// Why the caller is believed.
     pub(crate) proof: Proof,
     /// When the credential is not accepted any more, in seconds since the epoch;
@@ -62,6 +64,7 @@ impl Principal {
         permissions: None,
         grants: Vec::new(),
         epoch: 0,
+        actor_epoch: 0,
         proof: Proof::None,
         accepted_until: None,
     };
@@ -77,6 +80,7 @@ impl From<AccessClaims> for Principal {
             permissions: claims.perm,
             grants: claims.grants,
             epoch: claims.epoch,
+            actor_epoch: claims.act_epoch.unwrap_or_default(),
             proof: Proof::Token,
             accepted_until: Some(claims.exp.saturating_add(LEEWAY_SECONDS)),
         }

@@ -114,6 +114,7 @@ impl SharedKey {
             grants: Vec::new(),
             act: None,
             epoch: claims.epoch,
+            act_epoch: None,
         })
     }
 

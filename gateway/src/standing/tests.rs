@@ -183,6 +183,27 @@ async fn a_stream_ends_at_once_as_a_new_call_would_be_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_of_an_operator_ends_with_their_log_ins() {
+    let world = world();
+    let operator = UserId::new();
+    let acting = Principal {
+        actor: Some(Subject::User(operator)),
+        actor_epoch: 4,
+        ..world.member()
+    };
+    let lost = world.watch("WatchWorkOrders", acting).unwrap();
+    for epoch in [4, 5] {
+        assert!(goes_on(&lost).await);
+        world.directory.apply_membership(MembershipEpoch {
+            user: operator,
+            tenant: None,
+            epoch,
+        });
+    }
+    assert_eq!(lost.await.reason(), "CREDENTIAL_INVALID");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_from_before_the_watching_is_seen() {
     let world = world();
     let lost = world.stream();

@@ -123,7 +123,8 @@ pub(crate) fn resolve(
 }
 
 /// Makes sure that a person's credential is not older than their membership, or
-/// than what they are on the platform.
+/// than what they are on the platform; nor than what an operator is there who acts
+/// as them.
 fn believe(
     principal: &Principal,
     own: Option<TenantId>,
@@ -137,7 +138,10 @@ fn believe(
     if principal.proof == Proof::SharedSecret && !is_member() {
         return Err(Refusal::TenantDenied);
     }
-    if principal.epoch < directory.membership_epoch(user, own) {
+    let is_outdated = principal.epoch < directory.membership_epoch(user, own);
+    let is_actor_outdated = matches!(principal.actor, Some(Subject::User(actor))
+        if principal.actor_epoch < directory.membership_epoch(actor, None));
+    if is_outdated || is_actor_outdated {
         return Err(Refusal::CredentialInvalid);
     }
     Ok(())

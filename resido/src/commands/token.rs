@@ -82,6 +82,7 @@ fn claims(issuer: &str, now: u64, ttl: Duration) -> AccessClaims {
         grants: Vec::new(),
         act: None,
         epoch: 0,
+        act_epoch: None,
     }
 }
 

@@ -1,6 +1,10 @@
 //! The call by which an operator acts as somebody.
 
-use resido_proto::{identity::Role, identity_api::v1 as proto, ids::TenantId};
+use resido_proto::{
+    identity::{Role, Subject},
+    identity_api::v1 as proto,
+    ids::TenantId,
+};
 use resido_tenancy::{
     context::CallContext,
     db::{PublicDatabase, PublicTx},
@@ -12,7 +16,7 @@ use crate::{
     Error,
     audit::{self, Actor, Event},
     roles::{self, Grants},
-    tokens::{Holder, Issuer},
+    tokens::{Holder, Impersonator, Issuer},
     users::{self, Member},
 };
 
@@ -45,14 +49,14 @@ impl Impersonations {
         let ask = Ask::parse(request)?;
         let tx = self.db.begin(ctx.deadline()).await?;
         let entered = enter(&tx, ctx, &ask).await;
-        let (tenant, member, grants) = tx.finish(entered).await?;
+        let (tenant, member, grants, actor) = tx.finish(entered).await?;
         let holder = Holder {
             user: member.person.id,
             tenant: Some(tenant),
             epoch: member.membership.epoch,
             roles: member.membership.roles.clone(),
             grants,
-            actor: Some(ctx.principal().subject.clone()),
+            actor: Some(actor),
         };
         Ok(proto::ImpersonateUserResponse {
             access_token: self.issuer.issue_for(ask.seconds, holder)?,
@@ -67,7 +71,7 @@ async fn enter(
     tx: &PublicTx,
     ctx: &CallContext,
     ask: &Ask,
-) -> Result<(TenantId, Member, Grants), Error> {
+) -> Result<(TenantId, Member, Grants, Impersonator), Error> {
     let tenant = store::tenant(tx, &ask.tenant).await?;
     let user = store::member(tx, tenant, &ask.person).await?;
     let member = users::member(tx, tenant, user).await?;
@@ -85,5 +89,14 @@ async fn enter(
         after: Some(json!({"reason": ask.reason, "seconds": ask.seconds})),
     };
     audit::record(tx, &actor, event).await?;
-    Ok((tenant, member, grants))
+    let operator = ctx.principal().subject.clone();
+    let epoch = match operator {
+        Subject::User(operator) => store::staff_epoch(tx, operator).await?,
+        _ => 0,
+    };
+    let impersonator = Impersonator {
+        subject: operator,
+        epoch,
+    };
+    Ok((tenant, member, grants, impersonator))
 }

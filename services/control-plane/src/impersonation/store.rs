@@ -21,6 +21,7 @@ const MEMBER: &str = "
       from memberships m join users u on u.id = m.user_id
      where m.tenant_id = $1 and m.state = 'active'
        and ($2::uuid is null or u.id = $2) and ($3::text is null or u.email = $3)";
+const STAFF_EPOCH: &str = "select epoch from platform_roles where user_id = $1";
 
 /// Finds a tenant that takes calls.
 ///
@@ -63,4 +64,11 @@ pub(super) async fn member(
         return Err(Error::Impersonated);
     }
     Ok(UserId::from_uuid(column::<Uuid>(&row, "id")?))
+}
+
+/// Reads the epoch of what somebody is on the platform; zero for nobody there, whom
+/// gateways refuse once they hear so.
+pub(super) async fn staff_epoch(tx: &PublicTx, user: UserId) -> Result<i64, Error> {
+    let row = tx.query_opt(STAFF_EPOCH, params![user.as_uuid()]).await?;
+    row.map_or(Ok(0), |row| column(&row, "epoch"))
 }

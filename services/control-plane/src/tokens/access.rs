@@ -32,7 +32,15 @@ pub(crate) struct Holder {
     /// What the roles come to.
     pub(crate) grants: Grants,
     /// The operator who acts as the person, if any.
-    pub(crate) actor: Option<Subject>,
+    pub(crate) actor: Option<Impersonator>,
+}
+
+/// An operator who acts as somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Impersonator {
+    pub(crate) subject: Subject,
+    /// The epoch of what the operator is on the platform.
+    pub(crate) epoch: i64,
 }
 
 /// Signs access tokens; clones share the keys.
@@ -94,7 +102,8 @@ impl Issuer {
             roles: holder.roles,
             perm: holder.grants.perm,
             grants: holder.grants.grants,
-            act: holder.actor,
+            act_epoch: holder.actor.as_ref().map(|actor| actor.epoch),
+            act: holder.actor.map(|actor| actor.subject),
             epoch: holder.epoch,
         };
         Ok(self.keys.load().signing().sign(TYPE, &claims)?)
@@ -165,10 +174,13 @@ mod tests {
             epoch: 7,
             roles: vec![Role::named("clerk")],
             grants: grants.clone(),
-            actor: Some(operator.clone()),
+            actor: Some(Impersonator {
+                subject: operator.clone(),
+                epoch: 5,
+            }),
         };
         let claims = decode(&issuer, &issuer.issue_for(60, holder).unwrap());
-        assert_eq!(claims.act, Some(operator));
+        assert_eq!((claims.act, claims.act_epoch), (Some(operator), Some(5)));
         assert_eq!((claims.grants, claims.perm), (grants.grants, grants.perm));
         assert_eq!(claims.exp - claims.iat, 60);
     }

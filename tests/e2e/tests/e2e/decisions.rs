@@ -159,6 +159,7 @@ fn token(product: &Product, tenant: Option<TenantId>, role: &Role, grants: Grant
         grants: grants.map(owned).unwrap_or_default(),
         act: None,
         epoch: 1,
+        act_epoch: None,
     };
     SigningKey::from_pem(&pem)
         .unwrap()

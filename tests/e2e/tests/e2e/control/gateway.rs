@@ -69,6 +69,7 @@ fn token(product: &Product, tenant: TenantId) -> String {
         grants: Vec::new(),
         act: None,
         epoch: 1,
+        act_epoch: None,
     };
     let key = SigningKey::from_pem(&pem).unwrap();
     key.sign("JWT", &claims).unwrap()

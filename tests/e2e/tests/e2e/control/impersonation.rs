@@ -4,12 +4,14 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
 use resido_e2e::{
     client::{Call, Client, Wire, calls},
-    people::{Owner, text},
+    people::{Owner, PASSWORD, text},
 };
 use serde_json::{Value, json};
 
 use super::{
-    port::{admin, message, product, refusal, slug},
+    lowered::refused_within_a_second,
+    outdated::log_out_everywhere,
+    port::{admin, member_of, message, product, refusal, slug},
     staff::{joined, user_call},
 };
 
@@ -119,6 +121,45 @@ async fn an_operator_acts_as_an_active_member_alone() {
     message(&operator, &calls::suspend_tenant(&owner.tenant)).await;
     let refused = refusal(&operator, &impersonate(tenant, &member, None)).await;
     assert_eq!(refused.reason(), "TENANT_STATE");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_logs_out_everywhere_acts_as_nobody_any_more() {
+    let product = product().await;
+    let admin = admin(product).await;
+    let owner = product.owner().await.unwrap();
+    let me = calls::get_user("users/me");
+    for wire in Wire::ALL {
+        let operator = member_of(product, 1).await.remove(0);
+        for statement in [
+            "insert into platform_roles (user_id, roles)
+             select id, array['platform_admin'] from users where email = $1",
+            "delete from refresh_tokens
+              where user_id in (select id from users where email = $1)",
+            "delete from memberships
+              where user_id in (select id from users where email = $1)",
+        ] {
+            admin.execute(statement, &[&operator.email]).await.unwrap();
+        }
+        let nobody = product.client(wire);
+        let enter = calls::login(&operator.email, PASSWORD, "");
+        let entered = message(&nobody, &enter).await;
+        let with_token = |answer: &Value| {
+            let token = text(answer, "/accessToken").unwrap();
+            product.client(wire).token(&token).unwrap()
+        };
+        let ask = impersonate(&owner.slug, &owner.email, None);
+        let granted = message(&with_token(&entered), &ask).await;
+        let acting = with_token(&granted);
+        message(&acting, &me).await;
+        let refresh = text(&entered, "/refreshToken").unwrap();
+        message(&nobody, &log_out_everywhere(&refresh)).await;
+        refused_within_a_second(&acting, &me, "CREDENTIAL_INVALID").await;
+        // With a new log-in, the operator may again.
+        let entered = message(&nobody, &enter).await;
+        let granted = message(&with_token(&entered), &ask).await;
+        message(&with_token(&granted), &me).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -143,7 +143,7 @@ fn change_password(current: &str, new: &str) -> Call {
     user_call(path, Method::POST, "/v1/users/me:changePassword", message)
 }
 
-fn log_out_everywhere(refresh_token: &str) -> Call {
+pub(super) fn log_out_everywhere(refresh_token: &str) -> Call {
     let mut call = calls::logout(refresh_token);
     for message in [Some(&mut call.message), call.body.as_mut()] {
         message.unwrap()["everywhere"] = json!(true);
