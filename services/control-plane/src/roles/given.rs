@@ -2,11 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use resido_proto::{error::Violation, identity::Role, ids::TenantId, validate::Checks};
+use resido_proto::{
+    error::Violation,
+    identity::{Role, Subject},
+    ids::TenantId,
+    validate::Checks,
+};
 use resido_tenancy::{
     context::{self, CallContext},
     db::{PublicTx, params},
 };
+use uuid::Uuid;
 
 use super::{authority::Authority, grants::BUILT_IN};
 use crate::{Error, row::column};
@@ -20,6 +26,10 @@ const MAX_QUOTED: usize = 60;
 /// ends.
 const PERMISSIONS: &str = "
     select id, permissions from roles where tenant_id = $1 and id = any($2) order by id for share";
+const KEY: &str = "
+    select 1 as one from api_keys
+     where tenant_id = $1 and id = $2 and revoke_time is null
+       and (expire_time is null or expire_time > now())";
 
 /// Reads the names of roles that somebody is to have, in order. Whether there are
 /// such roles shows later.
@@ -38,7 +48,7 @@ pub(crate) fn names(field: &'static str, names: Vec<String>) -> Result<Vec<Role>
 }
 
 /// Makes sure that roles are there, and that the caller may give them; they are
-/// until the transaction ends.
+/// until the transaction ends. The tenant's row is held.
 ///
 /// # Errors
 /// A violation of the field for each role that is not there; or
@@ -74,7 +84,20 @@ pub(crate) async fn may_give_over(
     }
     checks.finish()?;
     let authority = Authority::to_give(ctx.principal()).over(scopes);
-    reached(authority, roles, &own)
+    reached(authority, roles, &own)?;
+    match &ctx.principal().subject {
+        Subject::ApiKey(key) => key_works(tx, tenant, key).await,
+        _ => Ok(()),
+    }
+}
+
+/// Makes sure that a key which gives something works still: gateways hear of its end
+/// a moment late, and what it gave has been withdrawn.
+async fn key_works(tx: &PublicTx, tenant: TenantId, key: &str) -> Result<(), Error> {
+    let refused = || Error::from(context::Error::NotAllowed);
+    let key: Uuid = key.parse().map_err(|_| refused())?;
+    let row = tx.query_opt(KEY, params![tenant.as_uuid(), key]).await?;
+    row.map(drop).ok_or_else(refused)
 }
 
 /// Makes sure that the caller may change a member who has these roles.

@@ -215,8 +215,15 @@ async fn nobody_invites_to_more_than_they_may_do() {
     let refused = house.plane.users().invite_user(narrow).await.unwrap_err();
     assert_eq!(reason(&refused), "ROLE_REQUIRED");
     assert!(list(&house).await.is_empty());
-    // Nor does an admin send an owner's invitation again, or withdraw it.
+    // Nor does an admin send an owner's invitation again, or withdraw it, or make
+    // another of it.
     let owners = house.invite(new, &["owner"]).await;
+    for email in [new, "NEW@acme.example"] {
+        let refused = ask(&house, admin, "admin", email, &["viewer"]).await;
+        assert_eq!(reason(&refused), "ROLE_REQUIRED", "{email}");
+    }
+    let given = "select count(*) from invitations where roles = array['owner']";
+    assert_eq!(house.base.count(given).await, 1);
     let name = owners.name.clone();
     let resend = house.by(admin, &["admin"], ResendInvitationRequest { name });
     let refused = house.plane.users().resend_invitation(resend).await;

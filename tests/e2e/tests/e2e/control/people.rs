@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 use resido_proto::{
-    identity::Subject,
+    identity::{ContextClaims, Subject},
     identity_api::v1::{
         self as proto, ActivateUserRequest, DeactivateUserRequest, DeleteUserRequest,
         GetUserRequest, ListUsersRequest, SetRolesRequest, UpdateUserRequest, user::State,
@@ -85,6 +85,32 @@ async fn the_last_owner_stays() {
     assert_eq!(back.state(), State::Active);
     delete(&house, me, house.owner).await.unwrap();
     assert_eq!(owners(&house).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_gives_roles_back_that_they_may_not_give() {
+    let house = House::new().await;
+    let me = (house.owner, "owner");
+    let (other, inside) = (house.hire(&["owner"]).await, house.hire(&["owner"]).await);
+    deactivate(&house, me, other).await.unwrap();
+    let by = async |user: UserId, change: fn(&mut ContextClaims)| {
+        let name = user.resource_name();
+        let call = ActivateUserRequest { name };
+        let call = house.claiming(house.owner, call, |claims| {
+            claims.roles = named(&["owner"]);
+            change(claims);
+        });
+        house.plane.users().activate_user(call).await
+    };
+    let narrowed = |claims: &mut ContextClaims| claims.perm = Some(texts(&["users.write"]));
+    let key = |claims: &mut ContextClaims| claims.sub = Subject::ApiKey("0".into());
+    for change in [narrowed as fn(&mut ContextClaims), key] {
+        assert_eq!(refused(by(other, change).await), "ROLE_REQUIRED");
+        // Who is in is given nothing.
+        by(inside, change).await.unwrap();
+    }
+    assert_eq!(owners(&house).await, 2);
+    activate(&house, me, other).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

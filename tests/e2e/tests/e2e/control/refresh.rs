@@ -15,7 +15,7 @@ use resido_proto::{
     },
     tenancy::v1::{DeleteTenantRequest, UndeleteTenantRequest},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
@@ -220,6 +220,27 @@ async fn logging_out_ends_one_log_in_or_all_of_the_person() {
     }
     let record = "select count(*) from audit_log where action = 'auth.logout'";
     assert_eq!(house.base.count(record).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_was_used_ends_its_own_log_in_alone() {
+    let house = Logins::new().await;
+    let person = house.person(Role::MEMBER).await;
+    let (phone, laptop) = (house.enter(&person).await, house.enter(&person).await);
+    let later = next(&house, &phone).await;
+    let epoch = "select epoch from memberships";
+    let before = house.base.count(epoch).await;
+    let all = LogoutRequest {
+        refresh_token: phone.refresh_token,
+        everywhere: true,
+    };
+    house.logout(all).await;
+    assert_eq!(house.over(&later.refresh_token).await, INVALID);
+    assert_eq!(house.base.count(epoch).await, before);
+    next(&house, &laptop).await;
+    let record = "select after from audit_log where action = 'auth.logout'";
+    let record = house.base.admin.query_one(record, &[]).await.unwrap();
+    assert_eq!(record.get::<_, Value>(0), json!({"everywhere": false}));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -226,7 +226,8 @@ async fn a_key_that_is_revoked_leaves_no_invitation() {
     let giver = Giver::new(&house, &["owner"]).await;
     let key = giver.key(&house, "admin", &[]).await;
     let id = key.strip_prefix("api-keys/").unwrap().to_owned();
-    let offer = giver.invite_by(&house, "viewer", Subject::ApiKey(id)).await;
+    let by = Subject::ApiKey(id);
+    let offer = giver.invite_by(&house, "viewer", by.clone()).await;
     giver.invite(&house, "member").await;
     let token = house.plant(&offer).await;
     let name = key.clone();
@@ -244,6 +245,18 @@ async fn a_key_that_is_revoked_leaves_no_invitation() {
     let refused = house.plane.users().register_user(register).await;
     assert_eq!(reason(&refused.unwrap_err()), "ACTIVATION_TOKEN_INVALID");
     assert!(house.record().await.contains(&"invitations.revoke".into()));
+    // Nor does it make another, though a gateway may not have heard yet.
+    let late = InviteUserRequest {
+        email: "late@acme.example".into(),
+        roles: texts(&["viewer"]),
+        validity: None,
+    };
+    let late = house.claiming(giver.id, late, |claims| {
+        claims.sub = by;
+        claims.roles = named(giver.roles);
+    });
+    let refused = house.plane.users().invite_user(late).await;
+    assert_eq!(reason(&refused.unwrap_err()), "ROLE_REQUIRED");
     // With a key that its maker may give no more end its invitations, too.
     let key = giver.key(&house, "owner", &[]).await;
     let id = key.strip_prefix("api-keys/").unwrap().to_owned();
@@ -343,14 +356,17 @@ async fn a_key_of_somebody_demoted_is_refused_within_a_second() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owners_key_makes_no_owners() {
     let house = House::new().await;
+    let giver = Giver::new(&house, &["owner"]).await;
+    let key = giver.key(&house, "owner", &[]).await;
     let invite = |role: &str| {
+        let id = key.strip_prefix("api-keys/").unwrap().to_owned();
         let invite = InviteUserRequest {
             email: format!("{role}@acme.example"),
             roles: texts(&[role]),
             validity: None,
         };
         let invite = house.claiming(house.owner, invite, |claims| {
-            claims.sub = Subject::ApiKey("0".into());
+            claims.sub = Subject::ApiKey(id);
             claims.roles = vec![Role::OWNER];
         });
         let mut users = house.plane.users();
