@@ -195,7 +195,8 @@ fn summary(run: &Run, scope: Scope) -> Vec<String> {
         "tenants        {} done, {} failed{left}: {word}",
         run.done, run.failed
     )];
-    if matches!(run.state, RunState::Halted | RunState::Interrupted) {
+    let stopped = matches!(run.state, RunState::Halted | RunState::Interrupted);
+    if stopped || (run.failed > 0 && run.kind == RunKind::Rollback) {
         lines.push(format!("go on with     resido migrate resume {}", run.id));
     } else if run.failed > 0 && run.kind == RunKind::Up {
         lines.push(format!("try again with resido migrate retry {}", run.id));
